@@ -1,0 +1,86 @@
+"""The one shape every detector has, and what it hands back."""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Protocol
+
+from detectors.event import Event, Kind
+from detectors.file import File
+from detectors.finding import Certainty, Check, Exclusion, Figure, Law, Level, Period, Subject
+from detectors.ledger import Ledger
+from detectors.unit import Cell, Link, Unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One lead as a detector sees it. ``zh``, ``en``: one sentence, numbers first (screens/DESIGN.md 5).
+
+    shows: the events that show it. at_risk, fund: fen; None: the fund's share of the settlements shown.
+    period: None: the cell's own. hits: standing occurrences merged in it.
+    """
+
+    level: Level
+    subject: Subject
+    zh: str
+    en: str
+    shows: Sequence[Event]
+    figures: Sequence[Figure]
+    certainty: Certainty = Certainty.SUSPICIOUS
+    exclusions: Sequence[Exclusion] = ()
+    checks: Sequence[Check] = ()
+    orgs: Sequence[str] = ()  # institutions beside those of the events shown, the main one first
+    at_risk: int | None = None
+    fund: int | None = None
+    period: Period | None = None
+    hits: int = 1
+    also: Sequence[Event] = field(default=())  # drawn on the page, but not what shows it
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Judge only where ``rows`` of the declared kinds lie ``within`` this much of the arrival.
+
+    Cheap, and never the rule itself. It must hold for every arrival that could change a finding or its list of events,
+    whichever of them comes last; tests compare it with no gate at all. ``by``: count distinct values, not rows.
+    """
+
+    rows: int
+    within: timedelta
+    by: Callable[[Any], Hashable] | None = None  # Any: an event of a declared kind
+
+    def opens(self, arrival: Any, file: File, kinds: Iterable[Kind]) -> bool:
+        """``file`` has the arrival in it. Any: an Event of any kind."""
+        if self.rows < 2:
+            return True
+        since, until = arrival.happened_at - self.within, arrival.happened_at + self.within
+        near = [row for kind in kinds if kind in file.kinds for row in self._near(file, kind, since, until)]
+        return len(near) >= self.rows and (self.by is None or len(set(map(self.by, near))) >= self.rows)
+
+    @staticmethod
+    def _near(file: File, kind: Kind, since: datetime, until: datetime) -> Sequence[Any]:
+        # the upper end is inclusive: two rows exactly ``within`` apart are near each other
+        rows = file.kinds[kind]
+        if rows and rows[0].happened_at >= since and rows[-1].happened_at <= until:
+            return rows
+        return file.rows(kind, since, until + timedelta(microseconds=1))
+
+
+ALWAYS = Gate(rows=0, within=timedelta(0))
+
+
+class Detector(Protocol):
+    """A pure function of a unit, with a name and what it needs."""
+
+    id: ClassVar[str]
+    of: ClassVar[Ledger]
+    reads: ClassVar[frozenset[Kind]]  # rows of other kinds are not shown
+    cell: ClassVar[Cell]
+    links: ClassVar[tuple[Link[Any], ...]]
+    law: ClassVar[Law]
+
+    @property
+    def gate(self) -> Gate: ...
+
+    def judge(self, unit: Unit) -> Iterable[Finding]:
+        """All that is to be said of this unit as it stands; at most one finding a subject and period."""

@@ -1,0 +1,91 @@
+"""From what a detector found to what is passed on: the lead, with the events as a page draws them."""
+
+from dataclasses import fields
+from hashlib import blake2b
+from typing import Any
+
+from detectors.detector import Detector, Finding
+from detectors.event import Event, Settlement
+from detectors.file import order
+from detectors.finding import Evidence, Lead, Period
+
+MOST_EVENTS = 1_000  # readings 4
+RULES = "1"  # raised by hand when a detector's meaning changes, not only its thresholds
+
+
+def version_of(detector: Detector) -> str:
+    """What spoke, exactly: the version of the rules and a digest of the thresholds in force."""
+    thresholds = [(f.name, getattr(detector, f.name)) for f in fields(detector)]  # type: ignore[arg-type]  # every detector is a dataclass
+    return f"{RULES}-{blake2b(repr(thresholds).encode(), digest_size=4).hexdigest()}"
+
+
+def lead_of(detector: Detector, version: str, cell: Period, finding: Finding) -> Lead:
+    """The lead that a finding makes. Amounts not given are the fund's share of the settlements shown, each once."""
+    shows = oldest_first(finding.shows)
+    period = finding.period or cell
+    fund = sum({event.bill: event.fund for event in shows if isinstance(event, Settlement)}.values())
+    return Lead(
+        detector=detector.id,
+        rule_version=version,
+        level=finding.level,
+        certainty=finding.certainty,
+        subject=finding.subject,
+        period=period,
+        first_seen=shows[0].happened_at if shows else period.since,
+        last_seen=shows[-1].happened_at if shows else period.to or period.since,
+        hits=finding.hits,
+        amount_at_risk_fen=fund if finding.at_risk is None else finding.at_risk,
+        fund_paid_fen=fund if finding.fund is None else finding.fund,
+        summary_zh=finding.zh,
+        summary_en=finding.en,
+        figures=tuple(finding.figures),
+        events=tuple(event.event_id for event in shows[:MOST_EVENTS]),
+        exclusions=tuple(finding.exclusions),
+        law=detector.law,
+        checks=tuple(finding.checks),
+        orgs=tuple(dict.fromkeys((*finding.orgs, *(event.org for event in shows)))),
+        evidence=tuple(map(evidence, oldest_first((*shows, *finding.also))[:MOST_EVENTS])),
+    )
+
+
+def oldest_first(events: Any) -> list[Any]:
+    """Each once, oldest first. Any: events of every kind."""
+    return sorted({(e.event_id, e.seal): e for e in events}.values(), key=order)
+
+
+# what a page shows of an event beside its header: our name -> the name among the facts
+_FACTS = {
+    **{"bill": "setl_id", "visit": "mdtrt_id", "med_type": "med_type", "cert_type": "cert", "verify_mode": "verify"},
+    **{"result": "result", "check_type": "check_type", "ward": "ward", "bed": "bed", "dept": "dept"},
+    **{"diagnosis": "diag"},
+    **{"way": "dscg_way", "sale_type": "sale_type", "inv_type": "inv_type", "item": "item", "rx": "rxno"},
+    **{"insured_area": "insuplc", "direction": "direction", "count": "cnt", "order": "drord_no"},
+}
+
+
+def evidence(event: Event) -> Evidence:
+    """One event as a page draws it; nothing that names a person beyond the pseudonym."""
+    facts = {told: str(value) for name, told in _FACTS.items() if (value := getattr(event, name, ""))}
+    if lines := getattr(event, "lines", ()):
+        facts["items"] = " ".join(dict.fromkeys(line.item for line in lines))
+    codes = [*getattr(event, "traces", ()), *(code for line in lines for code in getattr(line, "traces", ()))]
+    if codes:
+        facts["codes"] = " ".join(dict.fromkeys(codes))
+    if getattr(event, "agent", ""):
+        facts["agent"] = "1"
+    if event.late:
+        facts["late"] = "1"
+    for name in ("since", "to", "received_at"):
+        if moment := getattr(event, name, None):
+            facts[name] = moment.isoformat()
+    return Evidence(
+        event_id=event.event_id,
+        event_type=str(type(event).__struct_config__.tag),
+        at=event.happened_at,
+        org=event.org,
+        person=getattr(event, "person", ""),
+        till=event.till if event.device or event.operator else "",
+        total_fen=int(getattr(event, "total", 0)),
+        fund_fen=int(getattr(event, "fund", 0)),
+        facts=facts,
+    )

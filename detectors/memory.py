@@ -1,0 +1,66 @@
+"""What judging needs of a memory. There are two: dicts in replay, Redis in the worker."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from detectors.event import Record
+from detectors.file import File
+from detectors.finding import UnitId
+from detectors.ledger import Place
+
+
+class Wake(NamedTuple):
+    """Judge this unit again as soon as anybody has seen business time ``at``."""
+
+    at: datetime
+    unit: UnitId
+
+
+class Missing(Exception):  # noqa: N818 - a question, not a fault
+    """This was not read since the ticket was taken: fetch it, and judge again."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.place = place
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything that anybody remembered before ``ticket`` was taken, and perhaps more."""
+
+    ticket: int
+    now: datetime  # the latest business time anybody has seen
+    file: Callable[[Place], File]  # raises Missing
+    fact: Callable[[Place], Sequence[Any]]  # a subject's reference records, oldest first; raises Missing
+
+
+class Memory(Protocol):
+    def remember(self, rows: Sequence[Any]) -> View:
+        """Add the rows (events, or Fallen) everywhere, then take a ticket, then read the files they entered.
+
+        This order is the whole proof: a row missing in a view was added after its ticket, so whoever added that row
+        judges with a higher one. To remember a row again is harmless.
+        """
+
+    def learn(self, records: Sequence[Record]) -> None:
+        """Keep reference records. Whatever is judged from now on, by anybody, sees them."""
+
+    def fetch(self, view: View, places: Iterable[Place]) -> None:
+        """Read more files and facts into ``view``."""
+
+    def conclude(
+        self, said: Mapping[UnitId, tuple[int, Collection[Place]]], silent: Iterable[UnitId], wakes: Iterable[Wake]
+    ) -> tuple[set[UnitId], set[UnitId]]:
+        """Before anything is published. said: each unit with findings, its view's ticket, and all that it looked at.
+
+        Returns the units of ``said`` whose files have grown since (judge them again), and those of ``silent`` that
+        have spoken before (a withdrawal is due). Marks the others of ``said`` as having spoken, and keeps the wakes.
+        """
+
+    def due(self, limit: int) -> list[Wake]:
+        """Wakes whose time has come, earliest first."""
+
+    def woken(self, wakes: Iterable[Wake]) -> None:
+        """Forget these: what they asked for has been judged, and published."""

@@ -1,0 +1,201 @@
+"""What a detector is shown: one file of its ledger, in one cell of time."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from detectors.event import CHINA, EVER, NEVER, Admission, Discharge, Event, Kind, Record, day_of
+from detectors.file import File
+from detectors.finding import Period
+from detectors.ledger import Ledger, Place
+
+E = TypeVar("E", bound=Event)
+R = TypeVar("R", bound=Record)
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+class Span(NamedTuple):
+    """Rows are shown from ``reach`` until before ``end``; from ``start`` on they are the cell's own."""
+
+    reach: datetime
+    start: datetime
+    end: datetime
+
+
+class Cell(Protocol):
+    """How time is cut. Whoever can see a row is judged again when it comes: reads = touches."""
+
+    def touched(self, arrival: Any, file: File) -> Iterable[str]:
+        """The cells that can see this arrival, or what it changes. Any: an Event of any kind."""
+
+    def span(self, cell: str, file: File) -> Span: ...
+
+    def period(self, cell: str, file: File) -> Period:
+        """What the alerts of this cell cover, unless a finding says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All of a file: a stay, the life of a code."""
+
+    def touched(self, arrival: Any, file: File) -> Iterable[str]:
+        return ("",)
+
+    def span(self, cell: str, file: File) -> Span:
+        return Span(EVER, EVER, NEVER)
+
+    def period(self, cell: str, file: File) -> Period:
+        return Period("", EVER, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day in +08:00, shown with as much ``before`` it as the rule looks back.
+
+    A finding is about rows of the day itself: a day without any is not judged.
+    """
+
+    #            4 March            5 March
+    #  ┊<─ before ─>├──────────────────┤           what the unit of 4 March shows
+    #         ┊<─ before ─>├──────────────────┤    what the unit of 5 March shows: ● is in both
+    #                    ●
+    before: timedelta = timedelta(0)
+
+    def touched(self, arrival: Any, file: File) -> Iterable[str]:
+        moment = arrival.happened_at
+        first = day_of(moment)
+        if not self.before or file.last <= moment:
+            return (first.isoformat(),)
+        last = min(day_of(moment + self.before), day_of(file.last))
+        return ((first + n * DAY).isoformat() for n in range((last - first).days + 1))
+
+    def span(self, cell: str, file: File) -> Span:
+        start = _midnight(cell)
+        return Span(start - self.before, start, start + DAY)
+
+    def period(self, cell: str, file: File) -> Period:
+        return Period(cell, _midnight(cell), _midnight(cell) + DAY)
+
+
+@lru_cache(maxsize=4096)
+def _midnight(day: str) -> datetime:
+    return datetime.combine(date.fromisoformat(day), time(), CHINA)
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """Each stay in a person's file, by ``org/mdtrt_id``, shown with all rows from ``before`` it to its end."""
+
+    before: timedelta = timedelta(0)
+
+    def touched(self, arrival: Any, file: File) -> Iterable[str]:
+        stays = file.kinds.get(Admission)
+        own = getattr(arrival, "visit", "")
+        if not stays:
+            return (stay_key(arrival),) if isinstance(arrival, Admission) else ()
+        # another discharge moves the end of its stay: whoever saw the stay end elsewhere must look again
+        ends = [d.happened_at for d in file.kinds.get(Discharge, ()) if d.visit == own] if own else []
+        moments = (arrival.happened_at, *ends)
+        found = [stay_key(stay) for stay in stays if any(self._sees(stay, file, moment) for moment in moments)]
+        return {*found, stay_key(arrival)} if own else found
+
+    def _sees(self, stay: Admission, file: File, moment: datetime) -> bool:
+        return stay.happened_at - self.before <= moment <= end_of(stay, file)
+
+    def span(self, cell: str, file: File) -> Span:
+        for stay in file.kinds.get(Admission, ()):
+            if stay_key(stay) == cell:
+                end = end_of(stay, file)
+                return Span(stay.happened_at - self.before, stay.happened_at, min(end, NEVER - SECOND) + SECOND)
+        return Span(NEVER, NEVER, NEVER)
+
+    def period(self, cell: str, file: File) -> Period:
+        _, start, end = self.span(cell, file)
+        return Period(cell.partition("/")[2], start, None if end >= NEVER else end - SECOND)
+
+
+def stay_key(event: Any) -> str:
+    """Any: an event of a visit."""
+    return f"{event.org}/{event.visit}"
+
+
+def end_of(stay: Admission, file: File) -> datetime:
+    """Of several discharges the one with the latest business time holds; NEVER while there is none."""
+    ends = (d.happened_at for d in file.kinds.get(Discharge, ()) if d.visit == stay.visit and d.org == stay.org)
+    return max(ends, default=NEVER)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Link(Generic[E]):
+    """A second file to look at. Whoever can see a row through it is judged again when the row comes."""
+
+    ledger: Ledger
+    reads: frozenset[Kind]
+    units: Callable[[E, File, datetime], Iterable[str]]  # arrival, its file there, now -> keys of units to judge
+
+
+class Unit:
+    """One file in one cell of time. All that it shows is a function of the set of events."""
+
+    __slots__ = ("_fact", "_file", "_look", "_reads", "cell", "key", "now", "span", "wakes")
+
+    def __init__(
+        self,
+        *,
+        key: str,
+        cell: str,
+        span: Span,
+        now: datetime,
+        file: File,
+        reads: frozenset[Kind],
+        look: Callable[[Place], File],
+        fact: Callable[[Place], Sequence[Any]],
+    ) -> None:
+        self.key, self.cell, self.span = key, cell, span
+        self.now = now  # the latest business time anybody has seen
+        self.wakes: set[datetime] = set()
+        self._file, self._reads, self._look, self._fact = file, reads, look, fact
+
+    def rows(self, kind: type[E]) -> list[E]:
+        """What stands and is in reach, oldest first. Raises LookupError for a kind that was not declared."""
+        if kind not in self._reads:
+            raise LookupError(f"{kind.__name__} is not among the kinds that this detector declared")
+        return self._file.rows(kind, self.span.reach, self.span.end)
+
+    def own(self, kind: type[E]) -> list[E]:
+        """Of these, what lies in the cell itself: what a finding may be about."""
+        if kind not in self._reads:
+            raise LookupError(f"{kind.__name__} is not among the kinds that this detector declared")
+        return self._file.rows(kind, self.span.start, self.span.end)
+
+    def look(
+        self, link: Link[Any], kind: type[E], key: str, since: datetime = EVER, until: datetime = NEVER
+    ) -> list[E]:
+        """What stands in a second file, oldest first. Raises LookupError for a kind that the link does not declare."""
+        if kind not in link.reads:
+            raise LookupError(f"{kind.__name__} is not among the kinds that this link declared")
+        return self._look(Place(link.ledger.name, key)).rows(kind, since, until)
+
+    def fact(self, kind: type[R], key: str, at: datetime) -> R | None:
+        """The reference record that holds at business time ``at``; None if nothing is known."""
+        holding = None
+        for record in self._fact(place_of(kind, key)):
+            if record.valid_from > at:
+                break
+            holding = record
+        return holding
+
+    def wake(self, at: datetime) -> None:
+        """Judge me again once anybody has seen ``at``. A moment already past changes nothing."""
+        if at > self.now:
+            self.wakes.add(at)
+
+
+def place_of(kind: type[Record], key: str) -> Place:
+    """Where the records of one subject are kept."""
+    return Place(str(kind.__struct_config__.tag), key)

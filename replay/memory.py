@@ -1,0 +1,93 @@
+"""Everything remembered in dicts: one process, one pass. What Redis must equal."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from heapq import heappop, heappush
+from typing import Any
+
+from detectors.event import EVER, Record
+from detectors.file import Fallen, File, Home
+from detectors.finding import UnitId
+from detectors.ledger import DESK, PERSON, Place, places
+from detectors.memory import View, Wake
+from detectors.unit import place_of
+
+
+def new_file(ledger: str) -> File:
+    return Home() if ledger in (PERSON.name, DESK.name) else File()
+
+
+class Memory:
+    """The dicts grow with the recording, but for what ``forget`` drops."""
+
+    def __init__(self) -> None:
+        self._files: defaultdict[str, dict[str, File]] = defaultdict(dict)
+        self._facts: dict[Place, list[Record]] = {}
+        self._now = EVER
+        self._ticket = 0
+        self._wakes: list[Wake] = []  # a heap
+        self._wanted: set[Wake] = set()
+        self._spoke: set[UnitId] = set()
+
+    def remember(self, rows: Sequence[Any]) -> View:
+        for row in rows:
+            if isinstance(row, Fallen):
+                for ledger, key in places(row.event):
+                    self._file(Place(ledger.name, key)).strike(row)
+            else:
+                for ledger, key in places(row):
+                    files = self._files[ledger.name]
+                    file = files.get(key)
+                    if file is None:
+                        file = files[key] = new_file(ledger.name)
+                    file.add(row)
+                if row.happened_at > self._now:
+                    self._now = row.happened_at
+        self._ticket += 1
+        return View(self._ticket, self._now, self._file, self._records)
+
+    def _file(self, place: Place) -> File:
+        files = self._files[place.ledger]
+        file = files.get(place.key)
+        if file is None:
+            file = files[place.key] = new_file(place.ledger)
+        return file
+
+    def _records(self, place: Place) -> Sequence[Record]:
+        return self._facts.get(place, ())
+
+    def learn(self, records: Sequence[Record]) -> None:
+        for record in records:
+            place = place_of(type(record), record.subject)
+            self._facts[place] = with_record(self._facts.get(place, []), record)
+
+    def fetch(self, view: View, places: Iterable[Place]) -> None:
+        """Nothing is ever missing here."""
+
+    def conclude(
+        self, said: Mapping[UnitId, tuple[int, Collection[Place]]], silent: Iterable[UnitId], wakes: Iterable[Wake]
+    ) -> tuple[set[UnitId], set[UnitId]]:
+        spoken = self._spoke.intersection(silent)
+        self._spoke.update(said)
+        for wake in wakes:
+            if wake not in self._wanted:
+                self._wanted.add(wake)
+                heappush(self._wakes, wake)
+        return set(), spoken
+
+    def due(self, limit: int) -> list[Wake]:
+        found: list[Wake] = []
+        while self._wakes and self._wakes[0].at <= self._now and len(found) < limit:
+            found.append(heappop(self._wakes))
+        return found
+
+    def woken(self, wakes: Iterable[Wake]) -> None:
+        self._wanted.difference_update(wakes)
+
+
+def with_record(records: list[Record], record: Record) -> list[Record]:
+    """A subject's records with one more, oldest first. Of two that hold from the same moment the correction counts."""
+    others = [known for known in records if known.valid_from != record.valid_from]
+    rivals = [known for known in records if known.valid_from == record.valid_from]
+    holding = max((*rivals, record), key=lambda r: (r.received_at or EVER, r.event_id))
+    return sorted((*others, holding), key=lambda r: r.valid_from)
