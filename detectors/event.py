@@ -18,7 +18,7 @@ LATE_UPLOAD = timedelta(minutes=10)  # received so much later: offline or batch 
 Moment = Annotated[datetime, Meta(tz=True)]
 Text = Annotated[str, Meta(min_length=1)]
 OrgCode = Annotated[str, Meta(min_length=12, max_length=12)]
-AreaCode = Annotated[str, Meta(pattern=r"^(\d{6})?$")]
+AreaCode = Annotated[str, Meta(pattern=r"^([0-9]{6})?$(?!\n)")]  # (?!): Python's $ lets one line end pass
 Name = tuple[str, ...]  # two copies that share one tell of the same fact
 
 
@@ -530,7 +530,7 @@ class MappingRecord(Record, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
 
 
 class ExceptionRecord(Record, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="ref.exception"):
-    """A time-limited exception with a named confirmer. Looked up by ``kind`` and whom it names."""
+    """A time-limited exception with a named confirmer. Looked up by ``kind`` and whom it names first."""
 
     exception: Text = field(name="exception_id")
     kind: Text
@@ -544,7 +544,7 @@ class ExceptionRecord(Record, frozen=True, kw_only=True, omit_defaults=True, gc=
 
     @property
     def subject(self) -> str:
-        return self.exception
+        return f"{self.kind}/{self.person or self.org or self.item}"
 
 
 Event = (

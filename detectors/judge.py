@@ -75,7 +75,11 @@ class Judge:
         A record of another kind that comes late concerns events that only the archive can name: hear those again.
         """
         self.memory.learn(records)
-        people = {Place(PERSON.name, r.person): r.valid_from for r in records if isinstance(r, PersonRecord)}
+        people: dict[Place, datetime] = {}
+        for record in records:
+            if isinstance(record, PersonRecord):
+                place = Place(PERSON.name, record.person)
+                people[place] = min(record.valid_from, people.get(place, record.valid_from))
         if people:
             view = self.memory.remember(())
             self.memory.fetch(view, people)

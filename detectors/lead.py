@@ -20,12 +20,15 @@ def version_of(detector: Detector) -> str:
 
 
 def lead_of(detector: Detector, version: str, cell: Period, finding: Finding) -> Lead:
-    """The lead that a finding makes. Amounts not given are the fund's share of the settlements shown, each once."""
+    """The lead that a finding makes. Amounts not given are the fund's share of the settlements shown, each once.
+
+    A rule that needs two ledgers is two detectors, "rule" and "rule/part": both speak as the rule.
+    """
     shows = oldest_first(finding.shows)
     period = finding.period or cell
     fund = sum({event.bill: event.fund for event in shows if isinstance(event, Settlement)}.values())
     return Lead(
-        detector=detector.id,
+        detector=detector.id.partition("/")[0],
         rule_version=version,
         level=finding.level,
         certainty=finding.certainty,

@@ -50,15 +50,16 @@ class Ledger:
     name: str
     keys: Mapping[Kind, Callable[[Any], Sequence[str]]]  # Any: the Kind that it stands beside
     keep: timedelta
-    row: Callable[[Any, str], Any] = lambda event, key: event
+    row: Callable[[Any, str], Any] | None = None  # None: all of it
 
 
 def person(event: Any) -> Sequence[str]:
     return (event.person,) if event.person else ()
 
 
-def till(event: Settlement) -> Sequence[str]:
-    return (event.till,)
+def till(event: Swipe | Settlement) -> Sequence[str]:
+    """Nothing that names neither terminal nor operator: it would make one till of a whole hospital."""
+    return (event.till,) if event.device or event.operator else ()
 
 
 def visit(event: Any) -> Sequence[str]:
@@ -91,9 +92,9 @@ def with_code(event: Any, code: str) -> Any:
     return replace(event, lines=tuple(lines))
 
 
-def basket(bill: Settlement, _till: str) -> Settlement:
-    """Of a bill's lines, what was bought."""
-    return replace(bill, lines=tuple(map(_bought, bill.lines)))
+def basket(event: Any, _till: str) -> Any:
+    """Of a bill's lines, what was bought; a swipe as it is."""
+    return replace(event, lines=tuple(map(_bought, event.lines))) if isinstance(event, Settlement) else event
 
 
 def _bought(line: Line) -> Line:
@@ -120,7 +121,7 @@ DESK = Ledger(
     },
     keep=8 * DAY,
 )
-TILL = Ledger("till", {Settlement: till}, keep=16 * DAY, row=basket)  # a day, 7 before it, a week of lateness
+TILL = Ledger("till", {Settlement: till, Swipe: till}, keep=16 * DAY, row=basket)  # 1 + 7 before + 7 late
 VISIT = Ledger("visit", {**dict.fromkeys(_OF_STAY, visit), Settlement: hospital_visit}, keep=400 * DAY)
 WARD = Ledger("ward", {Presence: ward, Admission: ward, AdmissionChange: ward}, keep=100 * DAY)
 CODE = Ledger(

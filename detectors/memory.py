@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-from detectors.event import Record
+from detectors.event import EVER, Record
 from detectors.file import File
 from detectors.finding import UnitId
 from detectors.ledger import Place
+from detectors.wire import canonical
 
 
 class Wake(NamedTuple):
@@ -64,3 +65,14 @@ class Memory(Protocol):
 
     def woken(self, wakes: Iterable[Wake]) -> None:
         """Forget these: what they asked for has been judged, and published."""
+
+
+def with_record(records: list[Record], record: Record) -> list[Record]:
+    """A subject's records with one more, oldest first.
+
+    Of those that hold from the same moment the one received last counts, since it is a correction (readings 2).
+    """
+    rivals = [known for known in records if known.valid_from == record.valid_from]
+    holding = max((*rivals, record), key=lambda r: (r.received_at or EVER, r.event_id, canonical(r)))
+    others = [known for known in records if known.valid_from != record.valid_from]
+    return sorted((*others, holding), key=lambda r: r.valid_from)

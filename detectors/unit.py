@@ -182,13 +182,20 @@ class Unit:
         return self._look(Place(link.ledger.name, key)).rows(kind, since, until)
 
     def fact(self, kind: type[R], key: str, at: datetime) -> R | None:
-        """The reference record that holds at business time ``at``; None if nothing is known."""
+        """The reference record that holds at business time ``at``; None if nothing is known.
+
+        ``at``: the time of a row that the unit shows: a record that comes late judges again what happened since.
+        """
         holding = None
         for record in self._fact(place_of(kind, key)):
             if record.valid_from > at:
                 break
             holding = record
         return holding
+
+    def records(self, kind: type[R], key: str) -> Sequence[R]:
+        """Every reference record of one subject, oldest first: where several may hold at once."""
+        return self._fact(place_of(kind, key))
 
     def wake(self, at: datetime) -> None:
         """Judge me again once anybody has seen ``at``. A moment already past changes nothing."""

@@ -1,9 +1,10 @@
 """From bytes to events, and from events to bytes; what cannot be read is refused with reason, field and place."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from zlib import crc32
 
@@ -14,6 +15,7 @@ from detectors.event import LATE_UPLOAD, Count, Event, Fen, Flag, Header, Presen
 
 LONGEST = 1 << 20  # bytes of one line: SPEC readings 3
 MOST_YUAN = Decimal(10**12)
+FIRST_YEAR, LAST_YEAR = 1900, 2999  # beyond, datetime overflows from one time zone to another
 _NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,12})?", re.ASCII)
 _KEPT = 100_000  # values remembered by each kind of number: prices and amounts repeat
 
@@ -45,7 +47,7 @@ def read(raw: bytes) -> Event | Reference:
     Raises Refused. Unknown fields are dropped; a field that is null counts as absent.
     """
     if len(raw) > LONGEST:
-        raise Refused("too_long", f"the line has {len(raw)} bytes; at most {LONGEST} are read")
+        raise Refused("too_long", f"longer than {LONGEST:,} bytes")
     event: Any  # msgspec's union cannot be narrowed below
     try:
         event = _decode(raw)
@@ -58,6 +60,8 @@ def read(raw: bytes) -> Event | Reference:
     except RecursionError:
         raise Refused("not_json", "nested too deeply") from None
     event = _sound(event)
+    if b"\\u0000" in raw:
+        _refuse_nul(event)
     if isinstance(event, Header):
         msgspec.structs.force_setattr(event, "seal", crc32(raw) or 1)
     return event  # type: ignore[no-any-return]  # Any, see above
@@ -73,11 +77,13 @@ def _read_without_nulls(raw: bytes, error: msgspec.ValidationError) -> Event | R
         raise Refused("not_utf8", f"byte {broken.start} is not UTF-8") from None
     if not isinstance(told, dict):
         raise Refused("not_an_object", f"an event is a JSON object, this is {type(told).__name__}") from None
-    if None in told.values() or "null" in raw.decode(errors="replace"):
-        try:
-            return _decode(msgspec.json.encode(_without_nulls(told)))
-        except msgspec.ValidationError as second:
-            error = second
+    told.pop("_seal", None)  # ours, not the wire's
+    try:
+        return _decode(msgspec.json.encode(_without_nulls(told)))  # type: ignore[no-any-return]  # the decoder's union
+    except msgspec.ValidationError as second:
+        error = second
+    except RecursionError:
+        raise Refused("not_json", "nested too deeply") from None
     raise _refusal(str(error)) from None
 
 
@@ -87,6 +93,23 @@ def _without_nulls(told: Any) -> Any:
     if isinstance(told, list):
         return [_without_nulls(value) for value in told]
     return told
+
+
+def _refuse_nul(event: Event | Reference) -> None:
+    """PostgreSQL stores no text with a NUL in it; of unknown fields nothing is stored."""
+    if place := _place_of_nul(msgspec.json.decode(canonical(event))):
+        raise Refused("malformed", "Expected a text without NUL characters", place)
+
+
+def _place_of_nul(told: Any, place: str = "") -> str:
+    if isinstance(told, str):
+        return place if "\0" in told else ""
+    inside: Iterable[tuple[str, Any]] = ()
+    if isinstance(told, dict):
+        inside = ((f"{place}.{name}".lstrip("."), value) for name, value in told.items())
+    elif isinstance(told, list):
+        inside = ((f"{place}[{number}]", value) for number, value in enumerate(told))
+    return next(filter(None, (_place_of_nul(value, where) for where, value in inside)), "")
 
 
 def _refusal(message: str) -> Refused:
@@ -104,6 +127,9 @@ def _refusal(message: str) -> Refused:
 def _sound(event: Any) -> Event | Reference:
     """What the types alone cannot say. Any: each check names the kind that it is for."""
     received = event.received_at
+    for name, moment in (("biz_time", event.happened_at), ("recv_time", received)):
+        if moment is not None and not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            raise Refused("malformed", f"Expected a year from {FIRST_YEAR} to {LAST_YEAR}", name)
     if received is not None and event.happened_at - received > LATE_UPLOAD:
         raise Refused("clock", "biz_time is more than 10 minutes after recv_time", "biz_time")
     if isinstance(event, Sale):
@@ -136,7 +162,7 @@ def _number(raw: Any, decimals: int, what: str) -> Decimal:
         raise ValueError(f"Expected at most {decimals} decimals, got {text[:40]}")
     if abs(value) > MOST_YUAN:
         raise ValueError(f"Expected at most 10^12, got {text[:40]}")
-    return value
+    return value or Decimal(0)  # -0 is 0, and is written so
 
 
 def _fen(raw: Any) -> Fen:
@@ -193,12 +219,34 @@ def _enc_hook(value: Any) -> str:
 
 
 _decode = msgspec.json.Decoder(Event | Reference, dec_hook=_dec_hook).decode
-_encode = msgspec.json.Encoder(order="deterministic", enc_hook=_enc_hook).encode
+_encode = msgspec.json.Encoder(order="sorted", enc_hook=_enc_hook).encode
 
 
-def canonical(event: Event | Reference) -> bytes:
-    """Known fields, sorted keys: the same bytes for every telling of the same copy."""
-    return _encode(msgspec.structs.replace(event, seal=0) if isinstance(event, Header) else event)
+def canonical(event: Struct) -> bytes:
+    """Known fields, sorted keys: the same bytes for every telling of the same copy.
+
+    A field that says what its absence says is left out.
+    """
+    told = _told(event)
+    told.pop("_seal", None)
+    return _encode(told)
+
+
+def _told(event: Struct) -> dict[str, Any]:
+    """By comparing, since msgspec leaves out defaults by identity. Any: the values of the fields."""
+    told = {
+        wire: tuple(map(_told, value)) if name == "lines" else value
+        for name, wire, default in _fields(type(event))
+        if (value := getattr(event, name)) != default
+    }
+    if tag := event.__struct_config__.tag:
+        told["event_type"] = tag
+    return told
+
+
+@cache
+def _fields(kind: type[Struct]) -> tuple[tuple[str, str, Any], ...]:
+    return tuple((field.name, field.encode_name, field.default) for field in msgspec.structs.fields(kind))
 
 
 def seal_of(event: Event) -> int:
@@ -209,3 +257,21 @@ def seal_of(event: Event) -> int:
     if not event.seal:
         msgspec.structs.force_setattr(event, "seal", crc32(canonical(event)) or 1)
     return event.seal
+
+
+_EVENT_ID = re.compile(rb'"event_id"\s*:\s*"([^"\\]{1,200})"')
+
+
+def quarantined(refused: Refused, raw: bytes, source: str, line: int, at: datetime) -> Quarantined:
+    """The record of what could not be read. raw is kept up to LONGEST bytes."""
+    found = _EVENT_ID.search(raw)
+    return Quarantined(
+        reason=refused.reason,
+        detail=refused.detail,
+        field=refused.field,
+        source=source,
+        line=line,
+        event_id=found[1].decode(errors="replace") if found else "",
+        at=at,
+        raw=raw[:LONGEST],
+    )

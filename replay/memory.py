@@ -9,8 +9,9 @@ from detectors.event import EVER, Record
 from detectors.file import Fallen, File, Home
 from detectors.finding import UnitId
 from detectors.ledger import DESK, PERSON, Place, places
-from detectors.memory import View, Wake
+from detectors.memory import View, Wake, with_record
 from detectors.unit import place_of
+from detectors.wire import seal_of
 
 
 def new_file(ledger: str) -> File:
@@ -35,12 +36,13 @@ class Memory:
                 for ledger, key in places(row.event):
                     self._file(Place(ledger.name, key)).strike(row)
             else:
+                seal_of(row)  # before parts of it are kept: they are the same copy
                 for ledger, key in places(row):
                     files = self._files[ledger.name]
                     file = files.get(key)
                     if file is None:
                         file = files[key] = new_file(ledger.name)
-                    file.add(row)
+                    file.add(ledger.row(row, key) if ledger.row else row)
                 if row.happened_at > self._now:
                     self._now = row.happened_at
         self._ticket += 1
@@ -83,11 +85,3 @@ class Memory:
 
     def woken(self, wakes: Iterable[Wake]) -> None:
         self._wanted.difference_update(wakes)
-
-
-def with_record(records: list[Record], record: Record) -> list[Record]:
-    """A subject's records with one more, oldest first. Of two that hold from the same moment the correction counts."""
-    others = [known for known in records if known.valid_from != record.valid_from]
-    rivals = [known for known in records if known.valid_from == record.valid_from]
-    holding = max((*rivals, record), key=lambda r: (r.received_at or EVER, r.event_id))
-    return sorted((*others, holding), key=lambda r: r.valid_from)

@@ -26,7 +26,7 @@ def replay(
     judge = Judge(memory=Memory(), detectors=detectors, publish=publish, on_crash=on_crash)
     for batch in batches:
         judge.learn([row for row in batch if isinstance(row, Record)])
-        judge.hear([row for row in batch if not isinstance(row, Record)])  # type: ignore[misc]  # what is no record is an event
+        judge.hear([row for row in batch if not isinstance(row, Record)])
         while judge.tick():
             pass
     return {unit: leads for unit, leads in standing.items() if leads}

@@ -1,0 +1,50 @@
+# What a developer or a tester does with this repository. `make` alone lists it.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+# the first Python on PATH that is new enough; any other by: make PYTHON=/path/to/python3
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+ARGS ?= $(FUNDWATCH_ARGS)
+
+.PHONY: help
+help: ## list what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo '  Options go into ARGS, such as: make run ARGS="--persons 10000 --speed 120"'
+
+.PHONY: run
+run: $(READY) ## the whole system on this machine, with a made-up city; Ctrl-C stops all of it
+	@exec $(BIN)/fundwatch up $(ARGS)
+
+.PHONY: test
+test: $(READY) ## every test
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: $(READY) ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+.PHONY: bench
+bench: $(READY) ## how fast it is on this machine
+	@exec $(BIN)/python -m tests.benchmarks $(ARGS)
+
+.PHONY: install
+install: $(READY) ## set up .venv; the others do it when it is needed
+
+.PHONY: clean
+clean: ## remove .venv and caches, but no data
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+
+$(READY): pyproject.toml requirements.lock
+	@test -n "$(PYTHON)" || { echo "fundwatch needs Python 3.11 or later; none is on PATH" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { \
+		rm -rf $(VENV); echo "if Python says that ensurepip is missing: apt-get install python3-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	-@$(BIN)/python -m stream_app.embedded.jars
+	@touch $@

@@ -1,0 +1,197 @@
+"""Who may log in to the feed: local accounts, their roles, and the areas they are limited to."""
+
+import secrets
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from msgspec import Struct
+from msgspec.structs import replace
+
+from alerts.store import AccountRecord, Note, Store, Writing
+
+FAILURES = 5  # log-ins in a row that fail, then the account is locked
+LOCKED_FOR = timedelta(minutes=15)
+SHORTEST, LONGEST = 12, 1_024  # characters of a password; the upper bound keeps hashing cheap to refuse
+
+_hasher = PasswordHasher()
+_NOBODY: Final = _hasher.hash(secrets.token_urlsafe())  # what an unknown name's password is checked against
+
+
+class Role(StrEnum):
+    """What somebody may do. auditor reads everything and changes nothing; admin sees no business data."""
+
+    VIEWER = "viewer"  # 值班
+    SCREENER = "screener"  # 初审
+    REVIEWER = "reviewer"  # 复审
+    INVESTIGATOR = "investigator"  # 调查
+    RULES = "rules"  # 规则管理
+    AUDITOR = "auditor"  # 审计
+    ADMIN = "admin"  # 系统管理
+
+
+class Account(Struct, frozen=True):
+    """Somebody who may log in. ``areas``: 6 digits each, 330100 is all of 3301; none: every area.
+
+    ``stamp`` differs after every change of password, role or areas: a session that carries another one has ended.
+    """
+
+    name: str
+    role: Role
+    areas: tuple[str, ...]
+    disabled: bool
+    locked_until: datetime | None
+    stamp: str
+
+
+class AccountError(Exception):
+    """An account that cannot be made or changed so; the message says why."""
+
+
+def check_login(store: Store, name: str, password: str, now: datetime) -> Account | None:
+    """Who this is; None for an unknown name, a wrong password, or an account that is locked or disabled.
+
+    Does the same work, hashing and writing, for a name that does not exist as for one that does.
+    An attempt counts as failed before the password is looked at, so that many at once gain nothing.
+    The audit trail has every attempt (``login_tried``) and every success (``login``).
+    """
+    record = _count_attempt(store, name, now)
+    fits = _fits(record.password_hash if record else _NOBODY, password)
+    return _let_in(store, record, now) if fits and record else None
+
+
+def add_account(
+    store: Store, name: str, password: str, role: Role, areas: tuple[str, ...], now: datetime, by: str
+) -> None:
+    """Make an account. Raises AccountError for a name that is taken or a password or area that will not do."""
+    _check_name(name)
+    _check_areas(areas)
+    _check_password(name, password)
+    record = AccountRecord(
+        name=name,
+        password_hash=_hasher.hash(_typed(password)),
+        role=role.value,
+        areas=areas,
+        disabled=False,
+        failures=0,
+        locked_until=None,
+        created_at=now,
+        changed_at=now,
+    )
+    with store.writing() as writing:
+        if writing.account(name) is not None:
+            raise AccountError(f"there is an account {name!r} already")
+        writing.put_account(record)
+        _log(writing, "account_added", by, now, account=name, role=role.value, areas=areas)
+
+
+def reset_password(store: Store, name: str, password: str, now: datetime, by: str) -> None:
+    """Give an account a new password, unlock and enable it; its sessions end. Raises AccountError."""
+    _check_password(name, password)
+    hashed = _hasher.hash(_typed(password))
+    with store.writing() as writing:
+        record = _known(writing, name)
+        fresh = replace(record, password_hash=hashed, disabled=False, failures=0, locked_until=None, changed_at=now)
+        writing.put_account(fresh)
+        _log(writing, "account_reset", by, now, account=name)
+
+
+def disable_account(store: Store, name: str, now: datetime, by: str) -> None:
+    """Let nobody in under this name; its sessions end. Raises AccountError."""
+    with store.writing() as writing:
+        writing.put_account(replace(_known(writing, name), disabled=True, changed_at=now))
+        _log(writing, "account_disabled", by, now, account=name)
+
+
+def account(store: Store, name: str) -> Account | None:
+    """The account of this name, for checking a session against; None if there is none or it is disabled."""
+    record = store.account(name)
+    return _account(record) if record and not record.disabled else None
+
+
+def accounts(store: Store) -> list[Account]:
+    """All accounts, by name."""
+    return [_account(record) for record in store.accounts()]
+
+
+def generated_password() -> str:
+    """A password nobody can guess, of letters and digits that are not mistaken for one another."""
+    alphabet = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+    return "-".join("".join(secrets.choice(alphabet) for _ in range(5)) for _ in range(4))
+
+
+def _count_attempt(store: Store, name: str, now: datetime) -> AccountRecord | None:
+    """The account if it may try, with this attempt counted as failed."""
+    with store.writing() as writing:
+        record = writing.account(name)
+        # What was typed for an unknown name is not written down: it is often a password.
+        _log(writing, "login_tried", name if record else "?", now)
+        if record is None or record.disabled or (record.locked_until is not None and now < record.locked_until):
+            return None
+        failures = 1 if record.locked_until is not None else record.failures + 1  # a lock that has passed begins anew
+        record = replace(record, failures=failures, locked_until=now + LOCKED_FOR if failures >= FAILURES else None)
+        writing.put_account(record)
+        return record
+
+
+def _let_in(store: Store, record: AccountRecord, now: datetime) -> Account | None:
+    """The account, unless it was changed (disabled, say) while the password was being looked at."""
+    with store.writing() as writing:
+        known = writing.account(record.name)
+        if known is None or known.changed_at != record.changed_at:
+            return None
+        known = replace(known, failures=0, locked_until=None)
+        writing.put_account(known)
+        _log(writing, "login", record.name, now)
+        return _account(known)
+
+
+def _fits(hashed: str, password: str) -> bool:
+    try:
+        return _hasher.verify(hashed, _typed(password))
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def _typed(password: str) -> bytes:
+    """As bytes, whatever was sent; a bound keeps what is refused cheap."""
+    return password[:LONGEST].encode(errors="surrogatepass")
+
+
+def _account(record: AccountRecord) -> Account:
+    stamp = f"{record.changed_at.timestamp():.6f}"
+    return Account(record.name, Role(record.role), record.areas, record.disabled, record.locked_until, stamp)
+
+
+def _known(writing: Writing, name: str) -> AccountRecord:
+    record = writing.account(name)
+    if record is None:
+        raise AccountError(f"there is no account {name!r}")
+    return record
+
+
+def _check_name(name: str) -> None:
+    if not name.isprintable() or not 1 <= len(name) <= 64 or name != name.strip() or name == "?":
+        raise AccountError(f"{name!r} is no name: 1 to 64 printable characters, no blank at either end")
+
+
+def _check_areas(areas: tuple[str, ...]) -> None:
+    for area in areas:
+        if not (len(area) == 6 and area.isascii() and area.isdigit()):
+            raise AccountError(f"{area!r} is no area: six digits, such as 330100")
+
+
+def _check_password(name: str, password: str) -> None:
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise AccountError(f"a password has {SHORTEST} to {LONGEST} characters, this one {len(password)}")
+    if name.casefold() in password.casefold() and len(name) > 3:
+        raise AccountError("a password may not contain the account's name")
+    if len(set(password)) < 5:
+        raise AccountError("a password has at least 5 different characters")
+
+
+def _log(writing: Writing, kind: str, actor: str, at: datetime, **data: object) -> None:
+    writing.append([Note(kind=kind, actor=actor, at=at, data=msgspec.json.encode(data))])

@@ -1,0 +1,179 @@
+"""The tables of the alert store, for SQLite and PostgreSQL alike. ``alerts.migrations`` makes them."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.types import TypeDecorator
+
+SCHEMA = "0001"  # the migration that makes these tables
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime, kept in UTC; what comes back is UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"{value!r}: a time without a zone cannot be stored")
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Plain(TypeDecorator[str]):
+    """Text from outside. What a server would refuse (NUL on PostgreSQL, half characters) becomes U+FFFD or "?"."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None or (value.isascii() and "\x00" not in value):
+            return value
+        return value.replace("\x00", "\ufffd").encode(errors="replace").decode()
+
+
+# Ordered by bytes on both engines: a locale would skip the hyphens, and files would differ between sites.
+ALERT_ID = String(36).with_variant(String(36, collation="C"), "postgresql")
+SEQ = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER is SQLite's own row number
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+# The highest ticket heard of each unit, silent ones too: without it an older verdict would speak again.
+unit_verdict = Table(
+    "unit_verdict",
+    metadata,
+    Column("unit", Text, primary_key=True),  # JSON: ["detector","key","cell"]
+    Column("ticket", BigInteger, nullable=False),
+)
+
+# What each unit says now. Several units may say one alert (a shop's month, from many trace codes).
+said = Table(
+    "said",
+    metadata,
+    Column("unit", Text, ForeignKey("unit_verdict.unit"), primary_key=True),
+    Column("alert_id", ALERT_ID, primary_key=True),
+    Column("lead", Text, nullable=False),  # JSON of detectors.finding.Lead
+    Index(None, "alert_id"),
+)
+
+GRAVEST = ("level_rank", "amount_at_risk_fen", "last_seen", "alert_id")  # the order of the work list
+
+# What lists, filters and counts need of an alert; what is long stands in alert_body, so that a scan stays short.
+alert = Table(
+    "alert",
+    metadata,
+    Column("alert_id", ALERT_ID, primary_key=True),
+    Column("seq", BigInteger, nullable=False),  # of the newest revision in alert_event
+    Column("revision", Integer, nullable=False),
+    Column("detector", Plain, nullable=False),
+    Column("level_rank", Integer, nullable=False),
+    Column("certainty", Plain, nullable=False),
+    Column("status", Plain, nullable=False),
+    Column("withdrawn_because", Plain),
+    Column("subject_kind", Plain, nullable=False),
+    Column("subject_id", Plain, nullable=False),
+    Column("orgs", Plain, nullable=False),  # JSON: a list, the main one first
+    Column("areas", Plain, nullable=False),  # 6 digits each, separated by blanks
+    Column("period_name", Plain, nullable=False),
+    Column("period_from", Instant, nullable=False),
+    Column("period_to", Instant),
+    Column("first_seen", Instant, nullable=False),
+    Column("last_seen", Instant, nullable=False),
+    Column("hits", Integer, nullable=False),
+    Column("amount_at_risk_fen", BigInteger, nullable=False),
+    Column("fund_paid_fen", BigInteger, nullable=False),
+    Column("summary_zh", Plain, nullable=False),
+    Column("summary_en", Plain, nullable=False),
+    Column("words", Plain, nullable=False),  # both sentences and the subject's id in small letters, to be searched
+    Column("raised_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Index(None, "seq"),
+    Index(None, "status", "seq"),
+    Index("ix_alert_gravest", *GRAVEST),
+    Index("ix_alert_status_gravest", "status", *GRAVEST),
+    Index("ix_alert_detector_gravest", "detector", *GRAVEST),
+    Index(None, "subject_id"),
+    Index(None, "level_rank", "detector", "status"),
+)
+
+alert_body = Table(
+    "alert_body",
+    metadata,
+    Column("alert_id", ALERT_ID, ForeignKey("alert.alert_id"), primary_key=True),
+    Column("body", Text, nullable=False),  # JSON of alerts.alert.Alert, the newest revision
+    Column("evidence", Text, nullable=False),  # JSON of a list of detectors.finding.Evidence
+)
+
+alert_org = Table(
+    "alert_org",
+    metadata,
+    Column("alert_id", ALERT_ID, ForeignKey("alert.alert_id"), primary_key=True),
+    Column("org", Plain, primary_key=True),  # "" for an area without an institution
+    Column("area", String(6), nullable=False),
+    Index(None, "org", "alert_id"),
+    Index(None, "area", "alert_id"),
+)
+
+# Audit trail, outbox and feed log in one. Never updated, never deleted; each row's hash covers the one before.
+alert_event = Table(
+    "alert_event",
+    metadata,
+    Column("seq", SEQ, primary_key=True, autoincrement=False),
+    Column("alert_id", ALERT_ID),  # none: about the system, such as a log-in
+    Column("revision", Integer),
+    Column("kind", Plain, nullable=False),
+    Column("actor", Plain, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("data", Text, nullable=False),  # JSON; of created, changed, withdrawn, reopened: the alert itself
+    Column("prev_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Index(None, "alert_id", "seq"),
+)
+
+# How far each reader of alert_event has come, and who reads at present.
+reader_position = Table(
+    "reader_position",
+    metadata,
+    Column("name", Plain, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("holder", Plain),
+    Column("held_until", Instant),
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("name", Plain, primary_key=True),
+    Column("password_hash", Plain, nullable=False),
+    Column("role", Plain, nullable=False),
+    Column("areas", Plain, nullable=False),  # separated by blanks; empty: every area
+    Column("disabled", Boolean, nullable=False),
+    Column("failures", Integer, nullable=False),  # log-ins in a row that failed
+    Column("locked_until", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),  # password, role, areas or disabled; ends older sessions
+)

@@ -1,0 +1,1 @@
+"""The feed: pages, API and live push over the alert store."""

@@ -1,0 +1,254 @@
+"""What is asked of the alert store on behalf of one account: the one layer under pages and API."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple, get_args
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import select
+
+from alerts import tables as t
+from alerts.accounts import Account, Role
+from alerts.alert import yuan
+from alerts.merge import merged
+from alerts.store import Detail, Facets, Filter, LeadRow, Note, Order, Page, Status, Store, unit_id
+from detectors.finding import Certainty, Lead, Level
+
+PAGE = 50  # alerts a page
+MOST = 200  # alerts a page that an API client may ask for
+LONGEST_TEXT = 100  # characters of a search
+VIEWED = "viewed"  # kind of alert_event: somebody opened a lead
+
+
+class BadRequestError(ValueError):
+    """A condition that is none of ours; the message says which."""
+
+
+class ForbiddenError(Exception):
+    """The account's role sees no business data."""
+
+
+class Item(Struct, frozen=True, kw_only=True):
+    """An alert in a list of the API. Amounts are yuan with two decimals; times RFC 3339."""
+
+    alert_id: str
+    seq: int
+    revision: int
+    detector: str
+    level: Level
+    certainty: Certainty
+    status: Status
+    withdrawn_because: str | None
+    subject_kind: str
+    subject_id: str
+    orgs: tuple[str, ...]
+    period_from: datetime
+    period_to: datetime | None
+    first_seen: datetime
+    last_seen: datetime
+    hits: int
+    amount_at_risk: str
+    fund_paid: str
+    summary_zh: str
+    summary_en: str
+    raised_at: datetime
+    changed_at: datetime
+
+
+class Items(Struct, frozen=True):
+    """``next_cursor`` is null on the last page."""
+
+    items: tuple[Item, ...]
+    next_cursor: str | None
+
+
+_SAME = tuple(name for name in Item.__struct_fields__ if name in LeadRow.__struct_fields__)
+
+
+def item(row: LeadRow) -> Item:
+    """A row of the store as the API gives it."""
+    same = {name: getattr(row, name) for name in _SAME}
+    return Item(**same, amount_at_risk=yuan(row.amount_at_risk_fen), fund_paid=yuan(row.fund_paid_fen))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What somebody chose to see; the query part of an address, and back."""
+
+    levels: frozenset[Level] = frozenset()
+    detectors: frozenset[str] = frozenset()
+    statuses: frozenset[Status] = frozenset({"open"})
+    text: str = ""
+    order: Order = Order.NEWEST
+
+    def filter(self, areas: tuple[str, ...]) -> Filter:
+        """For the store, within these areas."""
+        found = Filter(levels=self.levels, detectors=self.detectors, statuses=self.statuses, areas=areas)
+        if len(self.text) == 12 and self.text[1:].isdigit() and self.text[0].isalpha():
+            return replace(found, org=self.text.upper())
+        return replace(found, text=self.text)
+
+    def params(self) -> list[tuple[str, str]]:
+        """As parameters of an address; what is usual is left out."""
+        pairs = [("level", level.value) for level in Level if level in self.levels]
+        pairs += [("detector", name) for name in sorted(self.detectors)]
+        if self.statuses != {"open"}:
+            pairs += [("status", status) for status in sorted(self.statuses)]
+        if self.text:
+            pairs.append(("q", self.text))
+        if self.order is not Order.NEWEST:
+            pairs.append(("order", self.order.value))
+        return pairs
+
+    def with_level(self, level: Level) -> "Choice":
+        return replace(self, levels=self.levels ^ {level})
+
+    def with_detector(self, name: str) -> "Choice":
+        return replace(self, detectors=self.detectors ^ {name})
+
+    def with_status(self, status: Status) -> "Choice":
+        return replace(self, statuses=(self.statuses ^ {status}) or frozenset({"open"}))
+
+    def with_order(self, order: Order) -> "Choice":
+        return replace(self, order=order)
+
+    def plain(self) -> "Choice":
+        """Without level, detector and search."""
+        return replace(self, levels=frozenset(), detectors=frozenset(), text="")
+
+    @property
+    def is_plain(self) -> bool:
+        return not (self.levels or self.detectors or self.text)
+
+
+def choice(params: Iterable[tuple[str, str]], *, default_open: bool = True) -> Choice:
+    """What an address asks for; parameters that are not ours are left alone. Raises BadRequestError."""
+    given: dict[str, list[str]] = {}
+    for name, value in params:
+        given.setdefault(name, []).append(value)
+    statuses = frozenset(_status(value) for value in given.get("status", ()))
+    text = "".join(given.get("q", [""])[-1:]).strip()
+    if len(text) > LONGEST_TEXT:
+        raise BadRequestError(f"q: at most {LONGEST_TEXT} characters")
+    return Choice(
+        levels=frozenset(_level(value) for value in given.get("level", ())),
+        detectors=frozenset(given.get("detector", ())),
+        statuses=statuses or (frozenset({"open"}) if default_open else frozenset()),
+        text=text,
+        order=_order(given.get("order", [Order.NEWEST.value])[-1]),
+    )
+
+
+def _level(value: str) -> Level:
+    try:
+        return Level(value)
+    except ValueError:
+        raise BadRequestError(f"level: {value!r} is not one of {', '.join(Level)}") from None
+
+
+def _order(value: str) -> Order:
+    try:
+        return Order(value)
+    except ValueError:
+        raise BadRequestError(f"order: {value!r} is not one of {', '.join(Order)}") from None
+
+
+def _status(value: str) -> Status:
+    known: dict[str, Status] = {"open": "open", "withdrawn": "withdrawn"}
+    if value not in known:
+        raise BadRequestError(f"status: {value!r} is not one of {', '.join(known)}")
+    return known[value]
+
+
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+
+class Views(NamedTuple):
+    """Who looked at a lead, how often, and when last."""
+
+    who: str
+    times: int
+    last: datetime
+
+
+class Told(NamedTuple):
+    """All about one lead. ``lead`` is None once it is withdrawn: then only the alert's own words are left."""
+
+    detail: Detail
+    lead: Lead | None
+    related: tuple[LeadRow, ...]
+    views: tuple[Views, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The store as one account may see it. Its calls block."""
+
+    store: Store
+    account: Account
+
+    def __post_init__(self) -> None:
+        if self.account.role is Role.ADMIN:
+            raise ForbiddenError
+
+    def page(self, chosen: Choice, after: str | None = None, limit: int = PAGE) -> Page:
+        """A page of alerts. Raises alerts.store.CursorError."""
+        return self.store.page(chosen.filter(self.account.areas), order=chosen.order, after=after, limit=limit)
+
+    def facets(self, chosen: Choice) -> Facets:
+        return self.store.facets(chosen.filter(self.account.areas))
+
+    def row(self, alert_id: str) -> LeadRow | None:
+        return self.store.rows([alert_id], areas=self.account.areas).get(alert_id)
+
+    def detail(self, alert_id: str) -> Detail | None:
+        return self.store.detail(alert_id, areas=self.account.areas)
+
+    def viewed(self, alert_id: str, at: datetime, how: Literal["page", "api"]) -> None:
+        """Write down that this account looked at it."""
+        data = msgspec.json.encode({"how": how})
+        self.store.note([Note(kind=VIEWED, actor=self.account.name, at=at, alert_id=alert_id, data=data)])
+
+    def told(self, alert_id: str) -> Told | None:
+        """Everything that a lead's page shows; None if there is no such alert within the account's areas."""
+        detail = self.detail(alert_id)
+        if detail is None:
+            return None
+        return Told(detail, standing_lead(self.store, alert_id), self._related(detail.row), _views(detail))
+
+    def _related(self, row: LeadRow, most: int = 5) -> tuple[LeadRow, ...]:
+        if not row.orgs:
+            return ()
+        same = Filter(org=row.orgs[0], statuses=frozenset({"open"}), areas=self.account.areas)
+        found = self.store.page(same, limit=most + 1).items
+        return tuple(other for other in found if other.alert_id != row.alert_id)[:most]
+
+
+def _views(detail: Detail) -> tuple[Views, ...]:
+    views = [entry for entry in detail.history if entry.kind == VIEWED]
+    times = Counter(entry.actor for entry in views)
+    last: Mapping[str, datetime] = {entry.actor: entry.at for entry in reversed(views)}
+    return tuple(Views(who, number, last[who]) for who, number in times.most_common(5))
+
+
+def standing_lead(store: Store, alert_id: str) -> Lead | None:
+    """What the units say of an alert now, in both languages; None if it is withdrawn."""
+    query = select(t.said.c.unit, t.said.c.lead).where(t.said.c.alert_id == alert_id)
+    with store.engine.connect() as db:
+        return merged({unit_id(unit): msgspec.json.decode(lead, type=Lead) for unit, lead in db.execute(query)})
+
+
+def changes_since(store: Store, since: datetime, most: int = 20_000) -> Sequence[datetime]:
+    """When alerts changed, newest first, back to ``since``; at most so many."""
+    found: list[datetime] = []
+    at = t.alert_event.c
+    query = select(at.at).where(at.kind != VIEWED, at.revision.is_not(None)).order_by(at.seq.desc()).limit(most)
+    with store.engine.connect() as db:
+        for (moment,) in db.execution_options(yield_per=500).execute(query):
+            if moment < since - timedelta(minutes=1):
+                break
+            found.append(moment)
+    return found

@@ -1,0 +1,119 @@
+"""How far a consumer group has come with its topics, asked of the broker."""
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from datetime import timedelta
+from time import monotonic
+from typing import TypeVar
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # its stubs leave it out
+
+Offsets = dict[tuple[str, int], int]  # by topic and partition
+LATEST, EARLIEST = OffsetSpec.latest(), OffsetSpec.earliest()  # type: ignore[no-untyped-call]  # theirs to type
+ANSWER_WITHIN = 10.0  # seconds; a broker that takes longer counts as away
+_NO_GROUP = {  # what a broker says of a group when it has never had a consumer
+    KafkaError.GROUP_ID_NOT_FOUND,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+}
+QUIET = 0  # librdkafka's log_level: it prints each failed attempt, which callers tell in words
+T = TypeVar("T")
+
+
+class UnreachableError(ConnectionError):
+    """A server cannot be reached, or nobody is there to read what is sent."""
+
+
+class Group:
+    """One consumer group, watched from outside. Every question raises KafkaException while the broker is away."""
+
+    def __init__(self, kafka: Mapping[str, str | int | float | bool], name: str) -> None:
+        self.name = name
+        client = dict(kafka) | {"log_level": QUIET, "reconnect.backoff.max.ms": 2_000}
+        self._admin = AdminClient(client)
+        self._asker = Consumer(client | {"group.id": name, "enable.auto.commit": False})  # never joins the group
+
+    def topics(self) -> set[str]:
+        """The topics that exist."""
+        return set(self._admin.list_topics(timeout=ANSWER_WITHIN).topics)
+
+    def ends(self, topics: Iterable[str]) -> Offsets:
+        """The offsets that the next messages will have. Topics that do not exist are left out."""
+        known = self._admin.list_topics(timeout=ANSWER_WITHIN).topics
+        partitions = [(topic, number) for topic in topics if topic in known for number in known[topic].partitions]
+        return self._offsets(partitions, LATEST)
+
+    def behind(self, ends: Offsets) -> int:
+        """How many of the messages before ``ends`` the group has not yet acknowledged."""
+        written = {partition: end for partition, end in ends.items() if end > 0}
+        reached = self._committed(written)
+        if fresh := [partition for partition in written if reached[partition] < 0]:
+            reached |= self._offsets(fresh, EARLIEST)
+        return sum(max(0, end - reached[partition]) for partition, end in written.items())
+
+    def members(self) -> int:
+        """How many workers read now."""
+        (group,) = self._admin.describe_consumer_groups([self.name], request_timeout=ANSWER_WITHIN).values()
+        try:
+            return len(_answer(group).members)
+        except KafkaException as error:
+            if error.args[0].code() in _NO_GROUP:
+                return 0
+            raise
+
+    def _committed(self, partitions: Iterable[tuple[str, int]]) -> Offsets:
+        """Negative where nothing was acknowledged yet."""
+        asked = [TopicPartition(topic, number) for topic, number in partitions]
+        # not by the AdminClient: its list_consumer_group_offsets (2.16.1) crashes the process on a broker that has
+        # not had a consumer yet
+        answers = self._asker.committed(asked, timeout=ANSWER_WITHIN) if asked else []
+        return {(at.topic, at.partition): at.offset for at in answers}
+
+    def _offsets(self, partitions: Iterable[tuple[str, int]], which: OffsetSpec) -> Offsets:
+        asked = {TopicPartition(topic, number): which for topic, number in partitions}
+        if not asked:
+            return {}
+        answers = self._admin.list_offsets(asked, request_timeout=ANSWER_WITHIN)
+        return {(at.topic, at.partition): _answer(answer).offset for at, answer in answers.items()}
+
+
+def _answer(future: "Future[T]") -> T:
+    return future.result(timeout=2 * ANSWER_WITHIN)
+
+
+class Patience:
+    """Waits as long as something moves, or somebody is there to move it; not for ever."""
+
+    def __init__(
+        self, group: Group, alone: timedelta, stuck: timedelta, clock: Callable[[], float] = monotonic
+    ) -> None:
+        """alone: how long without any worker; stuck: how long with workers that get nowhere."""
+        self._group, self._clock = group, clock
+        self._alone, self._stuck = alone.total_seconds(), stuck.total_seconds()
+        self._left: int | None = None
+        self._moved = self._seen = clock()
+
+    def test(self, left: int) -> None:
+        """left: what is still to be done. Raises UnreachableError, TimeoutError."""
+        now = self._clock()
+        if self._left is None or left < self._left:
+            self._moved = self._seen = now
+        self._left = left
+        if now - self._seen > self._alone:
+            if not self._somebody():
+                raise UnreachableError(
+                    f"no worker has read for {self._alone:.0f} s (consumer group {self._group.name}); "
+                    "start one with: fundwatch worker"
+                )
+            self._seen = now
+        if now - self._moved > self._stuck:
+            raise TimeoutError(
+                f"the workers have not moved for {self._stuck:.0f} s, {left:,} still to do; look at their logs"
+            )
+
+    def _somebody(self) -> bool:
+        try:
+            return self._group.members() > 0
+        except KafkaException:
+            return True  # the broker is away: that says nothing about the workers

@@ -1,0 +1,214 @@
+"""``fundwatch simulate``, ``replay``, ``compare`` and ``score``: recordings, made up, judged again, and judged upon."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from detectors.event import CHINA
+
+if TYPE_CHECKING:
+    from replay.simulate.simulation import Simulation
+
+DIFFERENT = 3  # exit code
+LATEST_START = timedelta(hours=8)  # of the first day: stays begin at nine
+
+
+class Day(click.ParamType):
+    """A day in China, or a time of it up to eight in the morning."""
+
+    name = "day or time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Raises click.BadParameter."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            start = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r}: expected a day such as 2026-03-02, or 2026-03-02T08:00", param, ctx)
+        start = start.astimezone(CHINA) if start.tzinfo else start.replace(tzinfo=CHINA)
+        if start - start.replace(hour=0, minute=0, second=0, microsecond=0) > LATEST_START:
+            self.fail(f"{value!r}: a city's first day begins at 08:00 at the latest", param, ctx)
+        return start
+
+
+class Families(click.ParamType):
+    """Names of stories, separated by commas."""
+
+    name = "names"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Raises click.BadParameter."""
+        if isinstance(value, tuple):
+            return value
+        from replay.simulate.stories.catalogue import FAMILIES, chosen
+
+        names = tuple(name.strip() for name in str(value).split(",") if name.strip())
+        try:
+            chosen(names)
+        except KeyError as error:
+            known = ", ".join(("all", "frauds", "decoys", "none", *FAMILIES))
+            self.fail(f"{error.args[0]!r} is no story of this city. There are: {known}", param, ctx)
+        return names
+
+
+class Names(click.ParamType):
+    """Words separated by commas, as a set."""
+
+    name = "names"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> frozenset[str]:
+        if isinstance(value, frozenset):
+            return value
+        return frozenset(name.strip() for name in str(value).split(",") if name.strip())
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
+existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="NDJSON, .gz or .zst.")
+@click.option("--labels", type=click.Path(dir_okay=False, path_type=Path), help="Where to write what was planted.")
+@click.option("--persons", type=click.IntRange(100, 5_000_000), default=8_000, show_default=True)
+@click.option("--days", type=click.IntRange(1, 1_000), default=21, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same bytes.")
+@click.option("--start", type=Day(), default="2026-03-02T08:00", show_default=True, help="The first day, or its hour.")
+@click.option(
+    "--families",
+    type=Families(),
+    default="all",
+    show_default=True,
+    help="Stories to tell, by name; or all, frauds, decoys, none.",
+)
+@click.option(
+    "--intensity",
+    type=click.FloatRange(0, 100),
+    default=1.0,
+    show_default=True,
+    help="1 plants four cases of a fraud and two of a decoy among 8,000 persons.",
+)
+def simulate(
+    out: Path,
+    labels: Path | None,
+    persons: int,
+    days: int,
+    seed: int,
+    start: datetime,
+    families: tuple[str, ...],
+    intensity: float,
+) -> None:
+    """Make up a city that uses its fund, mostly honestly: reference records first, then events in order of arrival.
+
+    \b
+    Example:
+      fundwatch simulate --out city.ndjson.gz --labels city.labels.ndjson --persons 20000 --days 30 --seed 7
+      fundwatch simulate --out honest.ndjson.zst --families none
+    """
+    from replay.simulate.city import Plan
+    from replay.simulate.simulation import write
+
+    plan = Plan(
+        persons=persons, days=days, seed=seed, start=start, families=families, intensity=intensity
+    )  # fmt: skip
+    try:
+        with _progress("days", days) as on_day:
+            simulation = write(plan, out, labels, on_day)
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or out} cannot be written: {error.strerror or error}") from None
+    _tell_of(simulation, out)
+
+
+def _tell_of(simulation: "Simulation", out: Path) -> None:
+    planted = len(simulation.labels)
+    frauds = sum(label.kind == "fraud" for label in simulation.labels)
+    click.echo(f"{out}: {simulation.written:,} lines; {frauds} frauds and {planted - frauds} decoys planted", err=True)
+    if simulation.untold:
+        click.echo(f"no people or places for: {', '.join(simulation.untold)}", err=True)
+
+
+@click.command()
+@click.argument("alerts", type=existing_file)
+@click.argument("labels", type=existing_file)
+@click.option(
+    "--detectors", type=Names(), help="Those that ran, separated by commas: only what they should find counts."
+)
+@click.option("--settlements", type=click.IntRange(min=1), help="How many there were, for the rate per 10,000.")
+@click.option("--events", multiple=True, type=existing_file, help="Recordings, to count their settlements.")
+@json_option
+def score(
+    alerts: Path,
+    labels: Path,
+    detectors: frozenset[str] | None,
+    settlements: int | None,
+    events: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Score a file of alerts against what was planted: recall, time to detect, false alarms.
+
+    \b
+    Example:
+      fundwatch score alerts.ndjson city.labels.ndjson --events city.ndjson.gz
+    """
+    from replay.compare import NotAlertsError, read_alerts
+    from replay.scoreboard import NotLabelsError, count_settlements, in_words, read_labels
+    from replay.scoreboard import score as judge
+
+    try:
+        board = judge(
+            read_alerts(alerts),
+            read_labels(labels),
+            detectors=detectors,
+            settlements=count_settlements(events) if events else settlements,
+        )
+    except (NotAlertsError, NotLabelsError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    _print(board, in_words(board), as_json)
+
+
+@click.command()
+@click.argument("before", type=existing_file)
+@click.argument("after", type=existing_file)
+@json_option
+@click.pass_context
+def compare(ctx: click.Context, before: Path, after: Path, as_json: bool) -> None:
+    """Compare two files of alerts: leads gained, lost and changed, and the money. Leaves with 3 when they differ.
+
+    \b
+    Example:
+      fundwatch compare alerts.live.ndjson alerts.replayed.ndjson
+    """
+    from replay.compare import NotAlertsError, in_words, read_alerts
+    from replay.compare import compare as put_side_by_side
+
+    try:
+        comparison = put_side_by_side(read_alerts(before), read_alerts(after))
+    except (NotAlertsError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    _print(comparison, in_words(comparison), as_json)
+    ctx.exit(0 if comparison.equal else DIFFERENT)
+
+
+def _print(result: msgspec.Struct, words: str, as_json: bool) -> None:
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(result), indent=2))
+    else:
+        click.echo(words)
+
+
+@contextmanager
+def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not sys.stderr.isatty(), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)

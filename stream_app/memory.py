@@ -1,0 +1,344 @@
+"""The ledgers in Redis. Each worker keeps a replica of what it reads; Redis says what is new.
+
+Keys, all of them. ``{fw}`` is the prefix of the settings; in braces, so that a cluster keeps one prefix on one node.
+
+    {fw}:f:<ledger>:<key>  sorted set  a file; member = a row (stream_app/rows.py), score = the ticket it came with.
+                                       Lives as long as its ledger keeps it behind the watermark (``forget``)
+    {fw}:f:ref.<kind>:<id> sorted set  the reference records of a subject; score likewise. Kept for good
+    {fw}:news              sorted set  subject whose records changed -> ticket; the newest NEWS_KEPT of them
+    {fw}:news:floor        integer     ticket up to which ``news`` has been cut
+    {fw}:ticket            integer     the last one taken; from the clock, so that it grows whatever is lost
+    {fw}:now               integer     the latest business time seen, microseconds since 1970: the watermark W
+    {fw}:due               sorted set  member = a wake as JSON, score = its moment in microseconds
+    {fw}:spoke             sorted set  units that have ever said something -> ticket
+    {fw}:ticking           string      set while a worker judges what is due; gone after TICK_LEASE_MS at the latest
+
+Rows are only ever added, until they are forgotten. One script call for a batch adds, takes the ticket and reads;
+a second, before anything is published, compares and marks (the silence handshake).
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import msgspec
+from redis import Redis
+from redis.exceptions import RedisError
+
+from detectors.event import EVER, Record
+from detectors.file import Fallen, File, Home
+from detectors.finding import UnitId
+from detectors.ledger import CODE, DESK, LEDGERS, PERSON, VISIT, Place, places
+from detectors.memory import Missing, View, Wake, with_record
+from detectors.unit import place_of
+from detectors.wire import seal_of
+from stream_app.rows import happened_at, pack, unpack
+
+NEWS_KEPT = 100_000  # changes of reference records a worker may miss before it forgets all it knows of them
+TICK_LEASE_MS = 10_000
+MOST_FILES = 200_000  # in each of two generations of a worker's replica
+HOMES = (PERSON.name, DESK.name)
+WHOLE = (VISIT.name, CODE.name)  # forgotten as a whole: judged as a whole, however long they last
+
+# ARGV: prefix, blob {now, news seen, [file, seen, [rows]]..., [subjects whose records are among the rows]}
+# Nothing comes between, so the order in here is free, and the ticket serves as position too.
+HEAR = """
+local p = ARGV[1]
+local now, news_seen, files, subjects = unpack(cmsgpack.unpack(ARGV[2]))
+local clock = redis.call('TIME')
+local last = tonumber(redis.call('GET', p .. ':ticket') or 0)
+local ticket = string.format('%.0f', math.max(last + 1, clock[1] * 1000000 + clock[2]))
+local top = math.max(tonumber(redis.call('GET', p .. ':now') or 0), now)
+redis.call('MSET', p .. ':ticket', ticket, p .. ':now', string.format('%.0f', top))
+local others = {}
+for i, file in ipairs(files) do
+    local key, seen, rows = p .. ':f:' .. file[1], file[2], file[3]
+    for _, row in ipairs(rows) do redis.call('ZADD', key, 'NX', ticket, row) end
+    local more = redis.call('ZRANGEBYSCORE', key, '(' .. seen, '(' .. ticket)
+    if #more > 0 then others[#others + 1] = {i, more} end
+end
+local news = redis.call('ZRANGEBYSCORE', p .. ':news', '(' .. news_seen, '+inf')
+local floor = redis.call('GET', p .. ':news:floor') or '0'
+for _, subject in ipairs(subjects) do redis.call('ZADD', p .. ':news', ticket, subject) end
+if #subjects > 0 then
+    local over = redis.call('ZCARD', p .. ':news') - tonumber(ARGV[3])
+    if over > 0 then
+        local cut = redis.call('ZRANGE', p .. ':news', over - 1, over - 1, 'WITHSCORES')
+        redis.call('SET', p .. ':news:floor', string.format('%.0f', tonumber(cut[2])))
+        redis.call('ZREMRANGEBYRANK', p .. ':news', 0, over - 1)
+    end
+end
+local due = redis.call('ZRANGE', p .. ':due', 0, 0, 'WITHSCORES')[2] or ''
+return {ticket, string.format('%.0f', top), others, news, floor, due}
+"""
+
+# ARGV: prefix, blob {said [unit, ticket, [files]], silent [unit], wakes [member, score]}
+CONCLUDE = """
+local p = ARGV[1]
+local said, silent, wakes = unpack(cmsgpack.unpack(ARGV[2]))
+local grown, spoken = {}, {}
+for i, one in ipairs(said) do
+    local whole = true
+    for _, file in ipairs(one[3]) do
+        if redis.call('ZCOUNT', p .. ':f:' .. file, '(' .. one[2], '+inf') > 0 then whole = false break end
+    end
+    if whole then redis.call('ZADD', p .. ':spoke', one[2], one[1]) else grown[#grown + 1] = i end
+end
+for i, unit in ipairs(silent) do
+    if redis.call('ZSCORE', p .. ':spoke', unit) then spoken[#spoken + 1] = i end
+end
+for _, wake in ipairs(wakes) do redis.call('ZADD', p .. ':due', wake[2], wake[1]) end
+return {grown, spoken}
+"""
+
+# ARGV: prefix, limit, lease in ms
+DUE = """
+local p = ARGV[1]
+if not redis.call('SET', p .. ':ticking', '1', 'NX', 'PX', ARGV[3]) then return {} end
+local found = redis.call('ZRANGEBYSCORE', p .. ':due', '-inf', redis.call('GET', p .. ':now') or 0, 'LIMIT', 0, ARGV[2])
+if #found == 0 then redis.call('DEL', p .. ':ticking') end
+return found
+"""
+
+_blob = msgspec.msgpack.Encoder().encode
+_unit = msgspec.json.Encoder().encode
+_wake = msgspec.json.Decoder(tuple[int, UnitId]).decode
+
+
+class Memory:
+    """Raises redis.RedisError; then nothing was promised, and the arrivals come again.
+
+    Not for several threads at once. A replica is bounded: what was not used for long is read again.
+    """
+
+    def __init__(self, redis: Redis, prefix: str = "{fw}", most_files: int = MOST_FILES) -> None:
+        self._redis, self._prefix, self._most = redis, prefix, most_files
+        self._hear = redis.register_script(HEAR)
+        self._conclude = redis.register_script(CONCLUDE)
+        self._due = redis.register_script(DUE)
+        self._server = ""  # run_id: another one may have lost what we have seen
+        self._forget_replica()
+
+    def _forget_replica(self) -> None:
+        self._young: dict[Place, File] = {}
+        self._old: dict[Place, File] = {}
+        self._facts: dict[Place, list[Record]] = {}
+        self._news_seen = 0
+        self._due_at = 0
+
+    def remember(self, rows: Sequence[Any]) -> View:
+        texts: dict[Place, list[str]] = {}
+        seen_now = EVER
+        for row in rows:
+            fallen = isinstance(row, Fallen)
+            event = row.event if fallen else row
+            seal_of(event)  # before parts of it are kept: they are the same copy
+            for ledger, key in places(event):
+                place = Place(ledger.name, key)
+                if fallen and ledger.name in HOMES:
+                    texts.setdefault(place, [])  # decided there: nothing to add, but to be read as of this ticket
+                    continue
+                kept = ledger.row(event, key) if ledger.row else event
+                if fallen:
+                    kept = Fallen(kept, row.lines)
+                    self._file(place).strike(kept)
+                else:
+                    self._file(place).add(kept)
+                texts.setdefault(place, []).append(pack(kept))
+            if not fallen and event.happened_at > seen_now:
+                seen_now = event.happened_at
+        return self._trip(texts, micros(seen_now))
+
+    def learn(self, records: Sequence[Record]) -> None:
+        texts: dict[Place, list[str]] = {}
+        for record in records:
+            texts.setdefault(place_of(type(record), record.subject), []).append(pack(record))
+        for some in _chunks(list(texts.items()), NEWS_KEPT // 2):
+            self._trip(dict(some), 0, [_name(place) for place, _ in some])
+
+    def fetch(self, view: View, places: Iterable[Place]) -> None:
+        lacking = [place for place in places if not self._has(place, view.ticket)]
+        if lacking:
+            self._trip({place: [] for place in lacking}, 0)
+
+    def _has(self, place: Place, ticket: int) -> bool:
+        return place in self._facts if _is_fact(place) else self._file(place).seen >= ticket
+
+    def conclude(
+        self, said: Mapping[UnitId, tuple[int, Collection[Place]]], silent: Iterable[UnitId], wakes: Iterable[Wake]
+    ) -> tuple[set[UnitId], set[UnitId]]:
+        speaking, quiet = list(said), list(silent)
+        wakes = list(wakes)
+        if not (speaking or quiet or wakes):
+            return set(), set()
+        blob = _blob(
+            (
+                [(_text(unit), str(said[unit][0]), [*map(_name, said[unit][1])]) for unit in speaking],
+                [*map(_text, quiet)],
+                [(_unit((micros(wake.at), wake.unit)).decode(), str(micros(wake.at))) for wake in wakes],
+            )
+        )
+        grown, spoken = self._run(self._conclude, self._prefix, blob)
+        return {speaking[i - 1] for i in grown}, {quiet[i - 1] for i in spoken}
+
+    def due(self, limit: int) -> list[Wake]:
+        if self._due_at > self._now:
+            return []
+        found = self._run(self._due, self._prefix, limit, TICK_LEASE_MS)
+        return [Wake(moment(at), unit) for at, unit in map(_wake, found)]
+
+    def woken(self, wakes: Iterable[Wake]) -> None:
+        gone = [_unit((micros(wake.at), wake.unit)) for wake in wakes]
+        with self._redis.pipeline(transaction=False) as pipe:
+            if gone:
+                pipe.zrem(f"{self._prefix}:due", *gone)
+            pipe.delete(f"{self._prefix}:ticking")
+            pipe.execute()
+        self._due_at = 0
+
+    def _trip(self, texts: Mapping[Place, Sequence[str]], now: int, subjects: Sequence[str] = ()) -> View:
+        files = [
+            (_name(place), "0" if _is_fact(place) else str(self._file(place).seen), rows)
+            for place, rows in texts.items()
+        ]
+        # who knows no records yet need not hear that they changed
+        news_seen = self._news_seen if self._facts else 1 << 53
+        answer = self._run(self._hear, self._prefix, _blob((now, str(news_seen), files, subjects)), NEWS_KEPT)
+        ticket, self._now = int(answer[0]), int(answer[1])
+        self._hear_news(answer[3], int(answer[4]))
+        others = {index - 1: rows for index, rows in answer[2]}
+        for index, place in enumerate(texts):
+            if _is_fact(place):
+                self._keep_facts(place, [*others.get(index, ()), *(text.encode() for text in texts[place])])
+            else:
+                self._keep_rows(place, others.get(index, ()), ticket)
+        self._news_seen = ticket
+        self._due_at = int(float(answer[5])) if answer[5] else 1 << 62
+        return View(ticket, moment(self._now), _Reader(self._synced, ticket), self._records)
+
+    def _run(self, script: Any, *args: Any) -> Any:
+        """Any: what the script returns. After a fault, first see whether this is still the server that we knew."""
+        try:
+            if not self._server:
+                server = str(self._redis.info("server")["run_id"])
+                known, self._server = self._known_server, server
+                if known and known != server:
+                    self._forget_replica()
+                    raise ServerChanged(f"Redis was started again ({known[:8]} -> {server[:8]})")
+            return script(args=args)
+        except RedisError:
+            if self._server:
+                self._known_server, self._server = self._server, ""
+            raise
+
+    _known_server = ""
+
+    def _hear_news(self, subjects: Iterable[bytes], floor: int) -> None:
+        if floor > self._news_seen:
+            self._facts.clear()
+        for name in subjects:
+            ledger, _, key = name.decode().partition(":")
+            self._facts.pop(Place(ledger, key), None)
+
+    def _keep_facts(self, place: Place, texts: Iterable[bytes]) -> None:
+        records: list[Record] = []
+        for text in texts:
+            records = with_record(records, unpack(text))
+        if len(self._facts) > 4 * self._most:
+            self._facts.clear()
+        self._facts[place] = records
+
+    def _keep_rows(self, place: Place, rows: Iterable[bytes], ticket: int) -> None:
+        file = self._file(place)
+        for text in rows:
+            row = unpack(text)
+            if isinstance(row, Fallen):
+                file.strike(row)
+            else:
+                file.add(row)
+        file.seen = ticket
+
+    def _file(self, place: Place) -> File:
+        """The replica's own, which may be behind."""
+        file = self._young.get(place)
+        if file is None:
+            if len(self._young) >= self._most:
+                self._old, self._young = self._young, {}
+            file = self._old.pop(place, None) or (Home() if place.ledger in HOMES else File())
+            self._young[place] = file
+        return file
+
+    def _synced(self, place: Place, ticket: int) -> File:
+        file = self._file(place)
+        if file.seen < ticket:
+            raise Missing(place)
+        return file
+
+    def _records(self, place: Place) -> Sequence[Record]:
+        try:
+            return self._facts[place]
+        except KeyError:
+            raise Missing(place) from None
+
+    def forget(self, cursor: int = 0, count: int = 500) -> int:
+        """Drop what no unit can need any more, in a slice of the keys. Returns the next cursor; 0: all was seen."""
+        cursor, keys = cast(
+            tuple[int, list[bytes]], self._redis.scan(cursor, match=f"{_escaped(self._prefix)}:f:*", count=count)
+        )
+        horizons = {ledger.name: moment(self._now) - ledger.keep for ledger in LEDGERS}
+        for key in keys:
+            ledger = key[len(self._prefix) + 3 :].partition(b":")[0].decode()
+            if ledger in horizons:
+                self._forget_file(key, horizons[ledger], whole=ledger in WHOLE)
+        return int(cursor)
+
+    def _forget_file(self, key: bytes, horizon: datetime, whole: bool) -> None:
+        rows = cast(list[bytes], self._redis.zrange(key, 0, -1))
+        gone = [row for row in rows if happened_at(row) < horizon]
+        if gone and (not whole or len(gone) == len(rows)):
+            self._redis.zrem(key, *gone)
+
+
+class ServerChanged(RedisError):
+    """Another Redis, or the same one started again: what was read of it before is not to be relied on."""
+
+
+class _Reader:
+    """Reads files as of a ticket. A class rather than a closure: one is made for every batch."""
+
+    __slots__ = ("_read", "_ticket")
+
+    def __init__(self, read: Callable[[Place, int], File], ticket: int) -> None:
+        self._read, self._ticket = read, ticket
+
+    def __call__(self, place: Place) -> File:
+        return self._read(place, self._ticket)
+
+
+def _is_fact(place: Place) -> bool:
+    return place.ledger.startswith("ref.")
+
+
+def _name(place: Place) -> str:
+    return f"{place.ledger}:{place.key}"
+
+
+def _text(unit: UnitId) -> str:
+    return _unit(unit).decode()
+
+
+def _chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    """Any: of whatever the sequence holds."""
+    return (items[i : i + size] for i in range(0, len(items), size))
+
+
+def _escaped(prefix: str) -> str:
+    return "".join(f"[{c}]" if c in "*?" else f"\\{c}" if c in "[]\\" else c for c in prefix)
+
+
+def micros(moment: datetime) -> int:
+    return (moment - EVER) // timedelta(microseconds=1)
+
+
+def moment(us: int) -> datetime:
+    return datetime.fromtimestamp(us // 1_000_000, UTC) + timedelta(microseconds=us % 1_000_000)

@@ -1,0 +1,308 @@
+"""All settings of the program in one frozen object.
+
+In order of weight: what ``--data DIR`` names, environment (``FUNDWATCH_KAFKA__BOOTSTRAP``), the file
+``fundwatch.toml`` (or the one FUNDWATCH_CONFIG names), files of secrets (``FUNDWATCH_FEED__SECRET_FILE``), defaults.
+Rules and thresholds are no settings: they are a versioned file of their own.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, cast
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+PREFIX = "FUNDWATCH_"
+NOT_SETTINGS = frozenset({"FUNDWATCH_CONFIG", "FUNDWATCH_ARGS"})
+DEFAULT_FILE = "fundwatch.toml"
+
+Section = ConfigDict(frozen=True, extra="forbid")
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used; says which, with what value, and what is allowed."""
+
+
+class NotRunningError(Exception):
+    """A data directory that no embedded system has been started in."""
+
+
+_file: ContextVar[Path] = ContextVar("the file being read", default=Path(DEFAULT_FILE))
+
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def duration(text: object) -> object:
+    """ "6h" -> six hours. Raises ValueError for what is no duration; passes a timedelta on."""
+    if isinstance(text, timedelta):
+        return text
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd])\s*", str(text))
+    if found is None:
+        raise ValueError('expected a duration such as "90s", "30m", "6h" or "7d"')
+    return timedelta(**{UNITS[found[2]]: float(found[1])})
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class KafkaSettings(BaseModel):
+    """bootstrap: host:port, several separated by commas. partitions: of the topics that ``topics`` creates."""
+
+    model_config = Section
+
+    bootstrap: str = "127.0.0.1:9092"
+    group: str = "fundwatch"
+    partitions: Annotated[int, Field(ge=1, le=1024)] = 8
+    replication: Annotated[int, Field(ge=1, le=9)] = 1
+    ssl: bool = False
+    ssl_cafile: Path | None = None
+    ssl_certfile: Path | None = None
+    ssl_keyfile: Path | None = None
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+
+    @field_validator("bootstrap")
+    @classmethod
+    def _has_ports(cls, bootstrap: str) -> str:
+        for address in bootstrap.split(","):
+            if not re.fullmatch(r"\s*[^\s:]+:\d{1,5}\s*", address):
+                raise ValueError('expected host:port, several separated by commas, such as "kafka1:9092,kafka2:9092"')
+        return bootstrap
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """("kafka1:9092", "kafka2:9092")."""
+        return tuple(address.strip() for address in self.bootstrap.split(","))
+
+    def client(self) -> dict[str, str | int | float | bool]:
+        """The connection as confluent-kafka (librdkafka) names its parts."""
+        config: dict[str, str | int | float | bool] = {
+            "bootstrap.servers": ",".join(self.addresses),
+            "security.protocol": ("SASL_" if self.sasl_mechanism else "")
+            + ("SSL" if self.ssl else "PLAINTEXT"),
+        }
+        optional = {
+            "ssl.ca.location": self.ssl_cafile,
+            "ssl.certificate.location": self.ssl_certfile,
+            "ssl.key.location": self.ssl_keyfile,
+            "sasl.mechanism": self.sasl_mechanism,
+            "sasl.username": self.sasl_username,
+            "sasl.password": self.sasl_password.get_secret_value() if self.sasl_password else None,
+        }
+        return config | {name: str(value) for name, value in optional.items() if value is not None}
+
+
+class RedisSettings(BaseModel):
+    """prefix: before every key, so that several systems may share one server."""
+
+    model_config = Section
+
+    url: str = "redis://127.0.0.1:6379/0"
+    prefix: str = "fw"
+
+    @field_validator("url")
+    @classmethod
+    def _is_redis(cls, url: str) -> str:
+        if not re.match(r"(redis|rediss|unix)://", url):
+            raise ValueError('expected an address such as "redis://host:6379/0", "rediss://…" (TLS) or "unix://…"')
+        return url
+
+
+class StoreSettings(BaseModel):
+    """url: of the alert store, as SQLAlchemy writes it."""
+
+    model_config = Section
+
+    url: str = "sqlite:///fundwatch.db"
+
+    @field_validator("url")
+    @classmethod
+    def _is_supported(cls, url: str) -> str:
+        if not re.match(r"(sqlite|postgresql(\+psycopg)?)://", url):
+            raise ValueError('expected "sqlite:///path/file.db" or "postgresql+psycopg://user@host/database"')
+        return url
+
+
+class FeedSettings(BaseModel):
+    """secret: signs the sessions of those logged in; at least 32 characters."""
+
+    model_config = Section
+
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    secret: Annotated[SecretStr, Field(min_length=32)] | None = None
+
+
+class MetricsSettings(BaseModel):
+    """port: where a process shows its /metrics; 0 for none."""
+
+    model_config = Section
+
+    host: str = "127.0.0.1"
+    port: Port = 9100
+
+
+class ArchiveSettings(BaseModel):
+    """dir: where the events go as Parquet, one folder a business day."""
+
+    model_config = Section
+
+    dir: Path = Path("archive")
+
+
+class Lateness(BaseModel):
+    """How far behind the watermark an event may come and still take part, by topic."""
+
+    model_config = Section
+
+    swipes: Duration = timedelta(days=7)
+    claims: Duration = timedelta(days=7)
+    stock: Duration = timedelta(days=7)
+
+
+class EmbeddedSettings(BaseModel):
+    """kafka_jars: a folder with Apache Kafka's jars, for a machine without a way to fetch them."""
+
+    model_config = Section
+
+    kafka_jars: Path | None = None
+
+
+class Settings(BaseSettings):
+    """Where everything is. Thresholds of detectors are in the rules."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__", validate_default=True
+    )
+
+    kafka: KafkaSettings = KafkaSettings()
+    redis: RedisSettings = RedisSettings()
+    store: StoreSettings = StoreSettings()
+    feed: FeedSettings = FeedSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    archive: ArchiveSettings = ArchiveSettings()
+    lateness: Lateness = Lateness()
+    embedded: EmbeddedSettings = EmbeddedSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The order of weight."""
+        plain, secrets = EnvSettingsSource(settings_cls), EnvSettingsSource(settings_cls)
+        paths = {name: path for name, path in plain.env_vars.items() if _names_a_secret_file(name)}
+        plain.env_vars = {name: value for name, value in plain.env_vars.items() if name not in paths}
+        secrets.env_vars = {name.removesuffix("_file"): _read_secret(name, path) for name, path in paths.items()}
+        return init_settings, plain, TomlConfigSettingsSource(settings_cls, _file.get()), secrets
+
+    @classmethod
+    def load(cls, data_dir: Path | None = None, config: Path | None = None) -> Self:
+        """The settings in force.
+
+        data_dir: of an embedded system; its addresses weigh more than any other source.
+        config:   the file to read instead of fundwatch.toml.
+        Raises    SettingsError, with a line for each; NotRunningError if nothing was ever started in data_dir.
+        """
+        _refuse_unknown_variables(os.environ, cls.model_fields)
+        path = config or Path(os.environ.get("FUNDWATCH_CONFIG", DEFAULT_FILE))
+        if not path.is_file() and path != Path(DEFAULT_FILE):
+            raise SettingsError(f"{path}: there is no such file (settings are read from it)")
+        addresses = embedded_addresses(data_dir) if data_dir is not None else {}
+        reading = _file.set(path)
+        try:
+            return cls(**addresses)
+        except ValidationError as error:
+            raise SettingsError("\n".join(_complaint(detail) for detail in error.errors())) from None
+        except ValueError as error:  # not TOML at all
+            raise SettingsError(f"{path}: {error}") from None
+        finally:
+            _file.reset(reading)
+
+
+def embedded_addresses(data_dir: Path) -> dict[str, Any]:  # Any: nested as the settings are
+    """What ``DIR/run.json`` tells, in the shape of the settings. Raises NotRunningError if there is none."""
+    try:
+        run = json.loads((data_dir / "run.json").read_text())
+        feed = urlsplit(run["feed_url"])
+        return {
+            "kafka": {"bootstrap": run["kafka_address"]},
+            "redis": {"url": run["redis_url"]},
+            "store": {"url": run["store_url"]},
+            "feed": {
+                "host": feed.hostname,
+                "port": feed.port,
+                "secret": (data_dir / "feed.secret").read_text().strip(),
+            },
+            "archive": {"dir": run["archive_dir"]},
+        }
+    except FileNotFoundError:
+        raise NotRunningError(
+            f"no embedded system has been started in {data_dir}; start one with: fundwatch up --data {data_dir}"
+        ) from None
+
+
+def _names_a_secret_file(name: str) -> bool:
+    return name.startswith(PREFIX.lower()) and name.endswith("_file")
+
+
+def _read_secret(name: str, path: str | None) -> str:
+    try:
+        return Path(path or "").read_text().strip()
+    except OSError as error:
+        raise SettingsError(f'{name.upper()}="{path}": the file cannot be read ({error.strerror})') from None
+
+
+def _refuse_unknown_variables(environ: Mapping[str, str], sections: Mapping[str, object]) -> None:
+    """pydantic-settings overlooks FUNDWATCH_KAFFKA__BOOTSTRAP; we do not."""
+    for name in environ:
+        section = name.removeprefix(PREFIX).split("__")[0].lower()
+        if name.startswith(PREFIX) and name not in NOT_SETTINGS and section not in sections:
+            raise SettingsError(f"{name}: there is no such setting{_guess(section, sections)}")
+
+
+def _guess(wrong: str, known: Iterable[str]) -> str:
+    near = get_close_matches(wrong, known, n=1)
+    return f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(sorted(known))}"
+
+
+def _complaint(detail: ErrorDetails) -> str:
+    """ FUNDWATCH_LATENESS__SWIPES="6" (lateness.swipes): expected a duration such as "6h" """
+    path = [str(part) for part in detail["loc"]]
+    variable = PREFIX + "__".join(path).upper()
+    name = f"{variable} ({'.'.join(path)})"
+    if detail["type"] == "extra_forbidden":
+        return f"{name}: there is no such setting{_guess(path[-1], _known(path[:-1]))}"
+    shown = '"…"' if _is_secret(path) else json.dumps(detail["input"], ensure_ascii=False, default=str)
+    return f"{name} = {shown}: {detail['msg'].removeprefix('Value error, ')}"
+
+
+def _known(path: Sequence[str]) -> Iterable[str]:
+    model: type[BaseModel] = Settings
+    for name in path:
+        model = cast(type[BaseModel], model.model_fields[name].annotation)
+    return model.model_fields
+
+
+def _is_secret(path: Sequence[str]) -> bool:
+    return path[-1] in {"secret", "sasl_password"} or path[-1] == "url"

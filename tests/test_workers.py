@@ -1,0 +1,238 @@
+"""Several workers over one Redis, crashes and all, end with the leads of one quiet pass."""
+
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from threading import Semaphore, Thread
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from redis import Redis
+
+from detectors.case import admission, at, check, person, reversal, settlement, swipe
+from detectors.event import Record
+from detectors.judge import Judge
+from detectors.wire import canonical
+from replay.memory import Memory as Dicts
+from replay.run import replay
+from stream_app.memory import Memory, ServerChanged
+from stream_app.rows import pack, unpack
+from tests.world import DETECTORS, batches, rising, said, worlds
+
+rngs = st.randoms(use_true_random=False)
+
+
+@pytest.fixture(scope="module")
+def redis(redis_server):
+    with Redis.from_url(redis_server) as client:
+        yield client
+
+
+def judge(memory, publish) -> Judge:
+    return Judge(memory=memory, detectors=DETECTORS, publish=publish, on_crash=rising)
+
+
+def quiet_pass(events) -> set[str]:
+    return said(replay([events], DETECTORS, on_crash=rising))
+
+
+def keep(table, tickets, verdicts) -> None:
+    """What the keeper does: a verdict replaces what was said before, unless it has the lower ticket."""
+    for verdict in verdicts:
+        if verdict.ticket >= tickets.get(verdict.unit, 0):
+            tickets[verdict.unit] = verdict.ticket
+            table[verdict.unit] = verdict.leads
+
+
+def work(memory, arrivals, size, publish, pause) -> None:
+    one = judge(Paused(memory, pause), publish)
+    for batch in batches(arrivals, size):
+        hear(one, batch)
+
+
+def hear(one, batch) -> None:
+    one.learn([row for row in batch if isinstance(row, Record)])
+    one.hear([row for row in batch if not isinstance(row, Record)])
+    while one.tick():
+        pass
+
+
+class Paused:
+    """A memory that lets others go first, each time it is asked."""
+
+    def __init__(self, memory, pause) -> None:
+        self.memory, self.pause = memory, pause
+
+    def __getattr__(self, name):
+        self.pause()
+        return getattr(self.memory, name)
+
+
+def in_turns(rng, *jobs) -> None:
+    """Run the jobs one step at a time, from one pause to the next; rng says whose turn it is."""
+    turns, step_is_over, alive = [Semaphore(0) for _ in jobs], Semaphore(0), list(range(len(jobs)))
+    faults = []
+
+    def run(n) -> None:
+        turns[n].acquire()
+        try:
+            jobs[n](pause=lambda: (step_is_over.release(), turns[n].acquire()))
+        except BaseException as fault:
+            faults.append(fault)
+        finally:
+            alive.remove(n)
+            step_is_over.release()
+
+    threads = [Thread(target=run, args=[n]) for n in alive]
+    for thread in threads:
+        thread.start()
+    while alive:
+        turns[rng.choice(alive)].release()
+        step_is_over.acquire()
+    for thread in threads:
+        thread.join()
+    if faults:
+        raise faults[0]
+
+
+@settings(max_examples=40)
+@given(events=worlds, rng=rngs, size=st.integers(1, 15))
+def test_redis_says_what_dicts_say(redis, events, rng, size) -> None:
+    redis.flushall()
+    rng.shuffle(events)
+    tables = {}, {}
+    tickets = {}, {}
+    pair = [
+        judge(memory, partial(keep, table, seen))
+        for memory, table, seen in zip((Dicts(), Memory(redis)), tables, tickets, strict=True)
+    ]
+    for batch in batches(events, size):
+        for one in pair:
+            hear(one, batch)
+        assert said(tables[0]) == said(tables[1])
+
+
+@settings(max_examples=80)
+@given(events=worlds, rng=rngs, size=st.integers(1, 4))
+def test_two_workers_interleaved_end_like_one_quiet_pass(redis, events, rng, size) -> None:
+    redis.flushall()
+    mine, other, verdicts = Memory(redis), Memory(redis), []
+    arrivals = [*events, *events[:3]]
+    rng.shuffle(arrivals)
+    middle = rng.randint(0, len(arrivals))
+    in_turns(
+        rng,
+        partial(work, mine, arrivals[:middle], size, verdicts.extend),
+        partial(work, other, arrivals[middle:], size, verdicts.extend),
+    )
+    hear(judge(mine, verdicts.extend), [])
+    rng.shuffle(verdicts)
+    table = {}
+    keep(table, {}, verdicts)
+    assert said(table) == quiet_pass(events)
+
+
+@settings(max_examples=40)
+@given(events=worlds, rng=rngs, size=st.integers(1, 5))
+def test_a_crash_before_publishing_loses_nothing(redis, events, rng, size) -> None:
+    redis.flushall()
+    table, tickets = {}, {}
+    rng.shuffle(events)
+    for batch in batches(events, size):
+        while not delivered(redis, batch, table, tickets, crash=rng.random() < 0.4):
+            redis.delete("{fw}:ticking")  # its lease runs out
+    assert said(table) == quiet_pass(events)
+
+
+def delivered(redis, batch, table, tickets, crash: bool) -> bool:
+    """Another worker gets the same batch, and remembers nothing of its own."""
+
+    def publish(verdicts) -> None:
+        if crash:
+            raise ConnectionError
+        keep(table, tickets, verdicts)
+
+    with suppress(ConnectionError):
+        hear(judge(Memory(redis), publish), batch)
+        return True
+    return False
+
+
+@settings(max_examples=40)
+@given(events=worlds, rng=rngs)
+def test_a_replica_that_forgets_at_once_reads_again(redis, events, rng) -> None:
+    redis.flushall()
+    rng.shuffle(events)
+    table = {}
+    one = judge(Memory(redis, most_files=20), partial(keep, table, {}))
+    for batch in batches(events, 1):
+        hear(one, batch)
+    assert said(table) == quiet_pass(events)
+
+
+def test_time_is_shared_a_worker_wakes_by_what_another_has_seen(redis) -> None:
+    redis.flushall()
+    table = {}
+    mine, other = (judge(Memory(redis), partial(keep, table, {})) for _ in range(2))
+    hear(mine, [admission("04 08:00")])
+    hear(other, [check("04 20:00", "pass", person="Q")])
+    assert not any(unit.detector == "absence" for unit in table)
+    other.hear([settlement("06 08:00", person="R")])  # no business of the stay's but its time
+    hear(mine, [])
+    assert any(unit.detector == "absence" for unit in table)
+
+
+def test_a_unit_that_never_spoke_is_not_withdrawn(redis) -> None:
+    redis.flushall()
+    verdicts = []
+    one = judge(Memory(redis), verdicts.extend)
+    bill = settlement("04 08:00")
+    one.hear([bill])
+    spoke = {verdict.unit for verdict in verdicts}
+    verdicts.clear()
+    one.hear([reversal("04 09:00", bill)])
+    assert {v.unit for v in verdicts if not v.leads} <= spoke
+
+
+def test_what_is_old_is_forgotten_and_what_is_near_is_kept(redis) -> None:
+    redis.flushall()
+    one = judge(Memory(redis), lambda verdicts: None)
+    one.hear([settlement("01-02 08:00"), settlement("03-04 08:00")])
+    cursor = one.memory.forget()
+    while cursor:
+        cursor = one.memory.forget(cursor)
+    assert redis.zcard("{fw}:f:till:A/") == 1
+    assert redis.zcard("{fw}:f:person:P") == 2
+
+
+def test_a_restarted_redis_is_noticed_and_nothing_read_before_is_relied_on(redis) -> None:
+    memory = Memory(redis)
+    memory.remember([swipe("04 08:00")])
+    memory._server, memory._known_server = "", "another"
+    with pytest.raises(ServerChanged):
+        memory.remember([swipe("04 09:00")])
+    assert memory.remember([swipe("04 09:00")]).ticket
+
+
+@given(events=worlds)
+def test_a_row_is_read_as_it_was_written(events) -> None:
+    for event in events:
+        assert unpack(pack(event).encode()) == event
+
+
+def test_a_late_record_of_a_person_judges_what_another_worker_heard(redis) -> None:
+    redis.flushall()
+    table = {}
+    mine, other = (judge(Memory(redis), partial(keep, table, {})) for _ in range(2))
+    story = [settlement("04 08:00"), settlement("04 08:01", device="9")]
+    record = person("P", at("03 00:00") - timedelta(days=1), household="7")
+    hear(mine, story)
+    hear(other, [record])
+    assert said(table) == quiet_pass([record, *story])
+
+
+@given(events=worlds)
+def test_a_copy_is_the_same_copy_after_it_was_kept(events) -> None:
+    for event in events:
+        assert canonical(unpack(pack(event).encode())) == canonical(event)
