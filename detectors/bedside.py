@@ -44,10 +44,14 @@ class Outing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BedsideLog:
-    """checks: at the bed, none in exempt wards. leaves, orders: explained absences. All oldest first, of the stay."""
+    """checks: at the bed, none in exempt wards; missed: of these, all but who was in bed or on leave. Oldest first.
+
+    leaves, orders: explained absences.
+    """
 
     stay: StayInHospital
     checks: Sequence[Presence]
+    missed: Sequence[Presence]
     gates: Sequence[Presence]
     leaves: Sequence[Span]
     orders: Sequence[Span]
@@ -65,6 +69,8 @@ class BedsideLog:
 
     def outings(self) -> Iterator[Outing]:
         """Who goes out on the day of discharge goes home."""
+        if not self.gates:
+            return
         out: Presence | None = None
         for row in merge(self.gates, self.checks, key=lambda check: check.happened_at):
             if row.check_type == "gate" and row.direction == "out":
@@ -89,10 +95,11 @@ def log_of(unit: Unit, stay: StayInHospital, exempt_wards: str) -> BedsideLog:
     """Reads Presence, Leave, Order."""
     rows = [row for row in unit.rows(Presence) if stay.begin <= row.happened_at <= stay.end]
     at_bed = [row for row in rows if row.check_type != "gate"]
-    checks = [row for row in at_bed if not in_exempt_ward(stay, row, exempt_wards)]
+    checks = outside_exempt_wards(stay, at_bed, exempt_wards)
     return BedsideLog(
         stay=stay,
         checks=checks,
+        missed=[check for check in checks if check.result not in CLEARS],
         gates=[row for row in rows if row.check_type == "gate" and row.result != "device_error"],
         leaves=[Span(leave.since, leave.to) for leave in unit.rows(Leave)],
         orders=[_span_of(order) for order in unit.rows(Order) if order.item and _takes_out(unit, order)],
@@ -100,9 +107,13 @@ def log_of(unit: Unit, stay: StayInHospital, exempt_wards: str) -> BedsideLog:
     )
 
 
-def in_exempt_ward(stay: StayInHospital, check: Presence, pattern: str) -> bool:
-    lying = stay.lying_at(check.happened_at)
-    return any(is_exempt(pattern, name) for name in (check.ward, lying.ward, lying.dept) if name)
+def outside_exempt_wards(stay: StayInHospital, checks: Sequence[Presence], pattern: str) -> Sequence[Presence]:
+    """Those where neither the check nor the stay's own records name an exempt ward or department."""
+    names = {*(check.ward for check in checks), *(name for lying in stay.lyings for name in (lying.ward, lying.dept))}
+    exempt = {name for name in names if is_exempt(pattern, name)}
+    if not exempt:
+        return checks
+    return [check for check in checks if exempt.isdisjoint((check.ward, *stay.lying_at(check.happened_at)[2:]))]
 
 
 @lru_cache(maxsize=4096)

@@ -169,7 +169,7 @@ class Home(File):
 
     def _undone(self, reversal: Any, name: Name) -> Iterator[Fallen]:
         """What a reversal takes back: every copy of the fact, and all that goes with it."""
-        for copy in self._every():
+        for copy in self.copies():
             if isinstance(reversal, FeeReversal):
                 if isinstance(copy, Fee | Settlement) and (lines := self._struck_lines(copy)):
                     yield Fallen(copy, lines)
@@ -180,14 +180,15 @@ class Home(File):
         org, visit = event.org, event.visit
         return frozenset(line.sn for line in event.lines if ("line", org, visit, line.sn) in self._gone)
 
-    def _every(self) -> Iterator[Any]:
+    def copies(self) -> Iterator[Any]:
+        """All that was ever told, whether it counts or not, with all of its lines."""
         for name, known in self._copies.items():
             if isinstance(name, str):
                 yield from known if isinstance(known, list) else (known,)
 
     def forget(self, horizon: datetime) -> None:
         super().forget(horizon)
-        kept = [copy for copy in self._every() if copy.happened_at >= horizon]
+        kept = [copy for copy in self.copies() if copy.happened_at >= horizon]
         self._copies = {}
         self._gone = {name for copy in kept if (name := copy.takes_back) is not None}
         for copy in kept:

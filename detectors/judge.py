@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from detectors.detector import Detector, Finding
+from detectors.detector import Detector, Finding, Gate
 from detectors.event import Event, Kind, PersonRecord, Record
-from detectors.file import Fallen, File
+from detectors.file import Fallen, File, Home
 from detectors.finding import Lead, UnitId, Verdict
 from detectors.lead import lead_of, version_of
 from detectors.ledger import LEDGERS, PERSON, Ledger, Place, home_of, places
@@ -42,11 +42,11 @@ class Judge:
         self.memory, self.publish, self.on_crash = memory, publish, on_crash
         self._detectors = {detector.id: detector for detector in detectors}
         self._versions = {detector.id: version_of(detector) for detector in detectors}
-        self._readers: dict[Kind, list[tuple[Ledger, list[Detector]]]] = defaultdict(list)
+        self._readers: dict[Kind, list[tuple[Ledger, list[tuple[Detector, Gate]]]]] = defaultdict(list)
         self._linked: dict[Kind, list[tuple[Detector, Any]]] = defaultdict(list)  # Any: a Link of that kind
         for ledger in LEDGERS:
             for kind in ledger.keys:
-                if readers := [d for d in detectors if d.of is ledger and kind in d.reads]:
+                if readers := [(d, d.gate) for d in detectors if d.of is ledger and kind in d.reads]:
                     self._readers[kind].append((ledger, readers))
         for detector in detectors:
             for link in detector.links:
@@ -61,7 +61,7 @@ class Judge:
         view = self.memory.remember(arrivals)
         units = self._touched(arrivals, view)
         # what has fallen is known in one person's file; tills and wards must be told
-        news = dict.fromkeys(f for a in arrivals for f in view.file(home_of(a)).news(a))  # type: ignore[attr-defined]  # a home is a Home
+        news = dict.fromkeys(fallen for a in arrivals for fallen in cast(Home, view.file(home_of(a))).news(a))
         if news:
             later = self.memory.remember(list(news))
             told = self._touched(news, later)
@@ -83,7 +83,8 @@ class Judge:
         if people:
             view = self.memory.remember(())
             self.memory.fetch(view, people)
-            self.touch([row for place, since in people.items() for row in _since(view.file(place), since)])
+            files = [(cast(Home, view.file(place)), since) for place, since in people.items()]
+            self.touch([copy for file, since in files for copy in file.copies() if copy.happened_at >= since])
 
     def touch(self, rows: Sequence[Event]) -> None:
         """Judge again as if these had just arrived. They are remembered already."""
@@ -113,9 +114,9 @@ class Judge:
             for ledger, readers in self._readers.get(kind, ()):
                 for key in ledger.keys[kind](event):
                     file = view.file(Place(ledger.name, key))
-                    for detector in readers:
+                    for detector, gate in readers:
                         # what is gone leaves too few rows behind for a gate to count
-                        if fallen or detector.gate.opens(event, file, detector.reads):
+                        if fallen or gate.opens(event, file, detector.reads):
                             for cell in detector.cell.touched(event, file):
                                 units.add(UnitId(detector.id, key, cell))
             for detector, link in self._linked.get(kind, ()):
@@ -200,7 +201,3 @@ class Judge:
 
         self._answer(unit, View(view.ticket, view.now, file, fact))
         return read
-
-
-def _since(file: File, moment: datetime) -> list[Any]:
-    return [row for rows in file.kinds.values() for row in rows if row.happened_at >= moment]

@@ -1,14 +1,33 @@
-"""A recording judged in process: what the live system must end with."""
+"""A recording judged in process: what the live system must end with. The way of an event is the same, in one loop."""
 
-from collections.abc import Callable, Iterable, Sequence
+import gc
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import perf_counter
+from typing import BinaryIO
 
+import msgspec
+from msgspec import Struct
+
+from alerts.alert import Alert
+from alerts.keeper import Table, alert_lines
+from detectors.catalogue import DETECTORS
 from detectors.detector import Detector
-from detectors.event import Event, Record, Reference
+from detectors.event import EVER, Event, Record, Reference
 from detectors.finding import Lead, UnitId, Verdict
 from detectors.judge import Judge
+from detectors.wire import Refused, quarantined, read
+from replay.archive import read_archive
 from replay.memory import Memory
+from replay.recording import STDIN, Line, lines
 
 Standing = dict[UnitId, tuple[Lead, ...]]
+AT_ONCE = 20_000  # events a unit is judged after: lazily, since judging is pure (core.md e)
+LATENESS = timedelta(days=7)  # readings 1; the worker's settings have it by topic
 
 
 def replay(
@@ -30,3 +49,203 @@ def replay(
         while judge.tick():
             pass
     return {unit: leads for unit, leads in standing.items() if leads}
+
+
+class Summary(Struct, kw_only=True):
+    """What a replay did. seconds: of wall clock, from the first line read; refused: by reason."""
+
+    events: int = 0
+    records: int = 0
+    tests: int = 0
+    refused: dict[str, int] = {}
+    alerts: int = 0
+    open: int = 0
+    by_detector: dict[str, int] = {}
+    crashes: dict[str, int] = {}
+    seconds: float = 0.0
+    events_per_s: int = 0
+
+    def in_words(self) -> str:
+        told = [
+            f"{self.events:,} events and {self.records:,} reference records in {self.seconds:.1f} s: "
+            f"{self.events_per_s:,} events/s",
+            f"{self.open:,} alerts open, {self.alerts - self.open:,} withdrawn",
+            *(f"  {detector:28} {n:6,}" for detector, n in sorted(self.by_detector.items())),
+        ]
+        if self.tests:
+            told.append(f"{self.tests:,} test events dropped")
+        told += [f"{n:,} refused: {reason}" for reason, n in sorted(self.refused.items())]
+        told += [f"{name} raised {n:,} times: its leads are incomplete" for name, n in self.crashes.items()]
+        return "\n".join(told)
+
+
+@dataclass(slots=True)
+class Run:
+    """One replay. ``on_refused`` gets each line that is not taken, with where it stood and why."""
+
+    on_refused: Callable[[str, Line, Refused], None]
+    on_events: Callable[[int], None]
+    detectors: Sequence[Detector] = DETECTORS
+    table: Table = field(default_factory=Table)
+    summary: Summary = field(default_factory=Summary)
+    memory: Memory = field(default_factory=Memory)
+    now: datetime = EVER  # W as of the line being read: what comes later than LATENESS behind it takes no part
+
+    def over(self, sources: Sequence[tuple[str, Callable[[], Iterable[Line]]]]) -> None:
+        """Judge recordings. Each is opened twice: reference records hold from the start, wherever they stand."""
+        began = perf_counter()
+        judge = Judge(memory=self.memory, detectors=self.detectors, publish=self._keep, on_crash=self._crashed)
+        judge.learn([record for source in sources for record in self._records(*source)])
+        self.on_events(0)
+        gc.freeze()  # the city's records: nothing of them is ever garbage
+        for batch in _batches(event for source in sources for event in self._events(*source)):
+            judge.hear(batch)
+            while judge.tick():
+                pass
+            self.on_events(len(batch))
+        self._sum_up(perf_counter() - began)
+
+    def _records(self, name: str, opened: Callable[[], Iterable[Line]]) -> Iterator[Record]:
+        for line in opened():
+            if _is_reference(line.raw) and (record := self._read(name, line)) is not None and isinstance(record, Record):
+                self.summary.records += 1
+                yield record
+
+    def _events(self, name: str, opened: Callable[[], Iterable[Line]]) -> Iterator[Event]:
+        for line in opened():
+            if _is_reference(line.raw):
+                continue
+            event = self._read(name, line)
+            if event is None or isinstance(event, Record):
+                continue
+            if event.happened_at < self.now - LATENESS:
+                self._refuse(name, line, Refused("too_late", f"more than {LATENESS.days} days behind {self.now}"))
+                continue
+            self.now = max(self.now, event.happened_at)
+            self.summary.events += 1
+            yield event
+
+    def _read(self, name: str, line: Line) -> Event | Reference | None:
+        """None: refused, or a test."""
+        try:
+            event = read(line.raw)
+        except Refused as refused:
+            self._refuse(name, line, refused)
+            return None
+        if event.is_test:
+            self.summary.tests += 1
+            return None
+        return event
+
+    def _refuse(self, name: str, line: Line, refused: Refused) -> None:
+        self.summary.refused[refused.reason] = self.summary.refused.get(refused.reason, 0) + 1
+        self.on_refused(name, line, refused)
+
+    def _keep(self, verdicts: Sequence[Verdict]) -> None:
+        for verdict in verdicts:
+            self.table.keep(verdict, self.now)
+
+    def _crashed(self, unit: UnitId, crash: Exception) -> None:
+        self.summary.crashes[unit.detector] = self.summary.crashes.get(unit.detector, 0) + 1
+
+    def _sum_up(self, seconds: float) -> None:
+        summary, alerts = self.summary, self.table.alerts.values()
+        summary.seconds = round(seconds, 3)
+        summary.events_per_s = round(summary.events / seconds) if seconds else 0
+        summary.alerts = len(alerts)
+        summary.open = sum(alert.status == "open" for alert in alerts)
+        for alert in alerts:
+            if alert.status == "open":
+                summary.by_detector[alert.detector] = summary.by_detector.get(alert.detector, 0) + 1
+
+
+def replay_files(
+    files: Sequence[str],
+    *,
+    archive: Path | None = None,
+    alerts: Path | None = None,
+    quarantine: Path | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    persons: frozenset[str] = frozenset(),
+    orgs: frozenset[str] = frozenset(),
+    on_events: Callable[[int], None] = lambda n: None,
+) -> Summary:
+    """Replay recordings, or the archive in a folder, and write the alerts chosen and what was refused.
+
+    The choice (since, until, persons, orgs) is of alerts: events needed as their past are read all the same.
+    Raises OSError, RecordingError.
+    """
+    with ExitStack() as stack:
+        refused = stack.enter_context(quarantine.open("wb")) if quarantine else None
+        run = Run(on_refused=lambda name, line, why: _write_refused(refused, name, line, why), on_events=on_events)
+        run.over([_archived(archive)] if archive else [_recording(name) for name in files])
+        if alerts:
+            chosen = [a for a in run.table.alerts.values() if _chosen(a, run.table, since, until, persons, orgs)]
+            _write_whole(alerts, alert_lines(chosen))
+    return run.summary
+
+
+def _recording(name: str) -> tuple[str, Callable[[], Iterable[Line]]]:
+    if name == STDIN:  # cannot be read twice
+        kept = list(lines(name))
+        return name, lambda: kept
+    return name, lambda: lines(name)
+
+
+def _archived(folder: Path) -> tuple[str, Callable[[], Iterable[Line]]]:
+    return str(folder), lambda: (Line(n, raw) for n, raw in enumerate(read_archive(folder), 1))
+
+
+def _chosen(
+    alert: Alert,
+    table: Table,
+    since: datetime | None,
+    until: datetime | None,
+    persons: frozenset[str],
+    orgs: frozenset[str],
+) -> bool:
+    """An alert concerns a person or an institution if it is about them, or one of its events is theirs."""
+    if since and (alert.period.to or alert.last_seen) < since:
+        return False
+    if until and alert.period.since >= until:
+        return False
+    if not persons and not orgs:
+        return True
+    lead = table.standing.get(alert.alert_id)
+    evidence = lead.evidence if lead else ()
+    named = set(alert.subject.id.split("/"))
+    return bool(
+        (persons & (named | {row.person for row in evidence}))
+        or (orgs & (named | {row.org for row in evidence} | set(lead.orgs if lead else ())))
+    )
+
+
+def _is_reference(raw: bytes) -> bool:
+    return b'"ref.' in raw
+
+
+def _batches(events: Iterator[Event]) -> Iterator[list[Event]]:
+    batch: list[Event] = []
+    for event in events:
+        batch.append(event)
+        if len(batch) >= AT_ONCE:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _write_refused(file: BinaryIO | None, name: str, line: Line, refused: Refused) -> None:
+    if file:
+        at = datetime.now(UTC)
+        file.write(msgspec.json.encode(quarantined(refused, line.raw, name, line.number, at)) + b"\n")
+
+
+def _write_whole(path: Path, rows: Iterable[bytes]) -> None:
+    """All of it or nothing: a reader never sees half a file."""
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        file.writelines(rows)
+    os.replace(part, path)
+

@@ -41,6 +41,7 @@ _HOPELESS = {
     KafkaError._AUTHENTICATION,
     KafkaError.TOPIC_EXCEPTION,
 }
+_AWAY = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._RESOLVE}
 _UNKNOWN = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
 
 T = TypeVar("T")
@@ -290,12 +291,15 @@ class Sender:
         """The broker's answer, however long it is away."""
         for wait in chain((0.2, 0.5, 1.0, 2.0), repeat(5.0)):
             try:
-                return question()
+                answer = question()
             except KafkaException as error:
                 self._on_error(error.args[0])
-                self._away = self._away or datetime.now(CHINA)
+                doing = f"Kafka is not ready: {error.args[0].str()}"
+            else:
+                self._away = None
+                return answer
             self._again()
-            self._tell("")
+            self._tell(doing)
             sleep(wait)
         raise AssertionError("never here: the waits have no end")
 
@@ -374,7 +378,7 @@ class Sender:
             self._hopeless = SendError(f"Kafka refuses: {error.str()}")
         elif error.fatal():
             self._given_up = True
-        elif error.code() == KafkaError._ALL_BROKERS_DOWN:
+        elif error.code() in _AWAY:
             self._away = self._away or datetime.now(CHINA)
 
     def _quarantine(self, line: Line) -> None:

@@ -220,6 +220,7 @@ def consumer(kafka: Mapping[str, str | int | float | bool], group: str) -> Consu
             "auto.offset.reset": "earliest",
             "queued.max.messages.kbytes": 32_768,
             "max.partition.fetch.bytes": 4 << 20,
+            "session.timeout.ms": 10_000,  # so long the partitions of a killed one lie idle
         }
     )
 

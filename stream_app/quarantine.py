@@ -7,10 +7,9 @@ another encoding, a wrong topic), and reading on would only turn a feed into a h
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from time import monotonic
 
 import msgspec
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from detectors.wire import Quarantined, Refused, quarantined
 from stream_app.topics import QUARANTINE
@@ -87,19 +86,15 @@ def kept(kafka: Mapping[str, str | int | float | bool]) -> Iterator[Kept]:
 
 
 def _kept_in(consumer: Consumer, partition: int) -> Iterator[Kept]:
-    _, end = consumer.get_watermark_offsets(TopicPartition(QUARANTINE, partition), timeout=ANSWER_WITHIN)
-    consumer.assign([TopicPartition(QUARANTINE, partition, OFFSET_BEGINNING)])
-    heard = monotonic()
-    while _position(consumer, partition) < end:
-        for message in consumer.consume(500, timeout=0.5):
-            heard = monotonic()
-            if error := message.error():
-                raise KafkaException(error)
-            yield Kept(f"{partition}/{message.offset()}", msgspec.json.decode(message.value() or b"", type=Quarantined))
-        if monotonic() - heard > ANSWER_WITHIN:
-            return  # what retention took away at the end never comes
-
-
-def _position(consumer: Consumer, partition: int) -> int:
-    (at,) = consumer.position([TopicPartition(QUARANTINE, partition)])
-    return at.offset
+    begin, end = consumer.get_watermark_offsets(TopicPartition(QUARANTINE, partition), timeout=ANSWER_WITHIN)
+    if begin == end:
+        return
+    consumer.assign([TopicPartition(QUARANTINE, partition, begin)])
+    # None: what retention has taken away meanwhile never comes
+    while (message := consumer.poll(ANSWER_WITHIN)) is not None:
+        if error := message.error():
+            raise KafkaException(error)
+        offset = message.offset() or 0
+        yield Kept(f"{partition}/{offset}", msgspec.json.decode(message.value() or b"", type=Quarantined))
+        if offset + 1 >= end:
+            return

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from replay.compare import Comparison, NotAlertsError, Told, in_words, read_alerts
 from replay.compare import compare as put_side_by_side
-from stream_app.commands.history import compare
+from stream_app.commands.history import compare, replay
 
 
 def alert(alert_id: str = "A", **about: object) -> Told:
@@ -121,3 +121,18 @@ def test_the_command_fails_on_a_file_that_is_no_alerts(tmp_path: Path) -> None:
     result = CliRunner().invoke(compare, [good, str(bad)])
     assert result.exit_code == 1
     assert "line 1 is not an alert" in result.output
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_a_replay_is_of_files_or_of_an_archive(tmp_path: Path, both: bool) -> None:
+    recording = written(tmp_path / "a", alert())
+    result = CliRunner().invoke(replay, [recording, "--archive", str(tmp_path)] if both else [])
+    assert result.exit_code == 2
+    assert "not both" in result.output
+
+
+@pytest.mark.parametrize("option", ["--from", "--to"])
+def test_a_time_that_is_none_is_refused_by_name(tmp_path: Path, option: str) -> None:
+    result = CliRunner().invoke(replay, [written(tmp_path / "a", alert()), option, "yesterday"])
+    assert result.exit_code == 2
+    assert "'yesterday': expected a day such as" in result.output

@@ -210,7 +210,7 @@ class Desk:
     def viewed(self, alert_id: str, at: datetime, how: Literal["page", "api"]) -> None:
         """Write down that this account looked at it."""
         data = msgspec.json.encode({"how": how})
-        self.store.note([Note(kind=VIEWED, actor=self.account.name, at=at, alert_id=alert_id, data=data)])
+        self.store.note(Note(kind=VIEWED, actor=self.account.name, at=at, alert_id=alert_id, data=data))
 
     def told(self, alert_id: str) -> Told | None:
         """Everything that a lead's page shows; None if there is no such alert within the account's areas."""

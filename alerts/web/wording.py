@@ -23,6 +23,8 @@ _WEEKDAYS = {
 }
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
+_ARTICLE = re.compile(r"第([一二三四五六七八九十]+)条(?:第([一二三四五六七八九十]+)项)?")
+_DIGITS = "零一二三四五六七八九"
 _ORG = re.compile(r"\b[A-Z]\d{11}\b")
 _NUMBER = r"\d[\d,]*(?:\.\d+)?"
 _ZH_UNIT = "公里/小时|小时|分钟|公里|元|秒|天|晚|次|家|张|人|盒|条|笔|名|种|分|个|岁|%"
@@ -169,6 +171,12 @@ class Words:
             case _:
                 return name
 
+    def article(self, named: str) -> str:
+        """ "第三十八条第一项", or "Article 38(1)"."""
+        if self.lang == "zh":
+            return named
+        return _ARTICLE.sub(lambda found: _article_en(found.group(1), found.group(2)), named)
+
     # -- sentences
 
     def sentence(self, text: str, most: int | None = None) -> Markup:
@@ -180,6 +188,16 @@ class Words:
             parts.append(Markup("<{0} class=nb>{1}</{0}>").format(Markup(tag), fact.group()))
             at, bold = fact.end(), bold + 1
         return Markup("").join([*parts, escape(text[at:])])
+
+
+def _article_en(article: str, item: str | None) -> str:
+    return f"Article {_number(article)}" + (f"({_number(item)})" if item else "")
+
+
+def _number(chinese: str) -> int:
+    """三十八 -> 38; below a hundred."""
+    tens, ten, ones = chinese.rpartition("十")
+    return (_DIGITS.index(tens or "一") * 10 if ten else 0) + (_DIGITS.index(ones) if ones else 0)
 
 
 def tail(pseudonym: str) -> str:

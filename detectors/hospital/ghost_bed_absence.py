@@ -46,7 +46,7 @@ def others_concerned(check: Presence, ward: File, now: datetime) -> Iterator[str
     moment = check.happened_at
     if check.result in ALIVE:
         for near in ward.rows(Presence, moment - SAME_ROUND, moment + SAME_ROUND + TICK):
-            if near.result == "timeout" and near.visit != check.visit:
+            if near.result == "timeout":
                 yield f"{near.org}/{near.visit}"
     if moment <= now - GRACE:
         for kind in (Admission, AdmissionChange):
@@ -113,7 +113,7 @@ class GhostBedAbsence:
         if stay is None:
             return
         log = log_of(unit, stay, self.exempt_wards)
-        faces = [check for check in log.checks if check.result == "face_mismatch"]
+        faces = [check for check in log.missed if check.result == "face_mismatch"]
         signs = [
             *mismatches(faces),
             *self.missed_rounds(unit, log),
@@ -126,6 +126,8 @@ class GhostBedAbsence:
 
     def missed_rounds(self, unit: Unit, log: BedsideLog) -> Iterator[Sign]:
         """(a): scheduled checks that failed one after the other. A record of presence or leave ends the run."""
+        if len(log.missed) < self.rounds:
+            return
         runs: list[list[Presence]] = [[]]
         for check in log.checks:
             if check.result in CLEARS or log.excused(check.happened_at):
@@ -186,6 +188,8 @@ class GhostBedAbsence:
 
     def empty_nights(self, log: BedsideLog) -> Iterator[Sign]:
         """(b): not in bed at two looks of one night that lie two hours apart, and not seen between them."""
+        if len(log.missed) < 2:
+            return
         runs: list[list[Presence]] = [[]]
         for row in merge(log.checks, log.gates, key=lambda check: check.happened_at):
             if row.result in THERE or row.direction == "in" or log.excused(row.happened_at):
@@ -252,11 +256,11 @@ class GhostBedAbsence:
         stay = log.stay
         checks: list[Presence] = []
         for lying in stay.lyings_in(*span):
-            if any(is_exempt(self.exempt_wards, name) for name in (lying.ward, lying.dept) if name):
+            if any(is_exempt(self.exempt_wards, name) for name in (lying.ward, lying.dept)):
                 return 0
             key = f"{stay.admission.org}/{lying.ward}"
             checks += unit.look(CHECKS_OF_WARD, Presence, key, lying.since + TICK, lying.until + TICK)
-        checks = [c for c in checks if c.visit != stay.admission.visit and c.result in CHECKED]
+        checks = [check for check in checks if check.result in CHECKED]
         planned = sorted({c.planned_at or c.happened_at for c in checks if c.check_type == "scheduled"})
         rounds, last = 0, span.since - DAY
         for moment in planned:
@@ -291,7 +295,7 @@ class GhostBedAbsence:
 
     def exclusions(self, unit: Unit, log: BedsideLog) -> tuple[Exclusion, ...]:
         """X19, one by one."""
-        missed = [check for check in log.checks if check.result not in CLEARS]
+        missed = log.missed
         silent = [c for c in missed if c.result in ("device_error", "timeout") and not failed(unit, c)]
         wards = list(dict.fromkeys(lying.ward for lying in log.stay.lyings))
         return (
@@ -318,12 +322,12 @@ def mismatches(faces: Sequence[Presence]) -> Iterator[Sign]:
 
 
 def failed(unit: Unit, check: Presence) -> bool:
-    """A time-out is the patient's only where the device answered at another bed on the same round."""
+    """A time-out is the patient's only where the ward's device answered on the same round."""
     if check.result != "timeout":
         return check.result in ("not_found", "refused")
     since, until = check.happened_at - SAME_ROUND, check.happened_at + SAME_ROUND + TICK
-    round_ = unit.look(CHECKS_OF_WARD, Presence, f"{check.org}/{check.ward}", since, until)
-    return any(other.result in ALIVE and other.visit != check.visit for other in round_)
+    of_round = unit.look(CHECKS_OF_WARD, Presence, f"{check.org}/{check.ward}", since, until)
+    return any(other.result in ALIVE for other in of_round)
 
 
 def rounds_of(run: Sequence[Presence]) -> int:

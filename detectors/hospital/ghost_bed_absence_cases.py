@@ -150,6 +150,12 @@ CASES = (
         (P, *TIMED_OUT, *(check(w.happened_at.strftime("%d %H:%M"), "pass", "Q", ward="V") for w in WITNESSES)),
     ),
     Case(
+        "his own bed answered to a surprise check of the same round",
+        GHOST,
+        (P, *TIMED_OUT, *looks("05 09:00 not_found, 05 15:40 not_found", check_type="surprise")),
+        fires=(BOTH,),
+    ),
+    Case(
         "another's broken device is no witness",
         GHOST,
         (P, *TIMED_OUT, *rounds("05 08:30, 05 15:30", "Q", result="device_error")),
@@ -202,10 +208,14 @@ CASES = (
     Case(
         "out, and nobody came back: a day after the four hours",
         GHOST,
-        (P, GONE[0], check("06 14:00", "pass", "Q")),
-        fires=(MISSED + "out 05 10:00",),
+        (P, at_gate("05 10:10", "out"), check("06 14:10", "pass", "Q")),
+        fires=(MISSED + "out 05 10:10",),
     ),
-    Case("out, and the four hours are not yet over for a day", GHOST, (P, GONE[0], check("06 13:59", "pass", "Q"))),
+    Case(
+        "out, and the four hours are not yet over for a day",
+        GHOST,
+        (P, at_gate("05 10:10", "out"), check("06 14:09", "pass", "Q")),
+    ),
     Case("out on the day of discharge", GHOST, (P, at_gate("05 08:00", "out"), discharge("05 16:00"))),
     Case(
         "out on the day before the discharge",
@@ -240,6 +250,21 @@ CASES = (
             check("06 20:00", "pass"),
         ),
     ),
+    Case(
+        "checked again when it would be noticed", GHOST, (*SILENT, check("05 15:00", "pass"), check("06 10:00", "pass"))
+    ),
+    Case(
+        "checked again a minute later",
+        GHOST,
+        (*SILENT, check("05 15:01", "pass"), check("06 10:00", "pass")),
+        fires=(SILENCE,),
+    ),
+    Case(
+        "of the two others one was checked more than a day before",
+        GHOST,
+        (P, SEEN, *rounds("04 15:30", "Q"), *rounds("05 20:00", "R"), check("06 21:00", "pass", "S", ward="V")),
+    ),
+    Case("moved to intensive care before it would be noticed (X19)", GHOST, (*SILENT, moved("05 10:00", "ICU"))),
     Case("only one other patient was checked (X19)", GHOST, (P, SEEN, *rounds(DAILY, "Q"), JUST_DUE)),
     Case(
         "the others' devices failed as well (X19)",
@@ -248,6 +273,17 @@ CASES = (
     ),
     Case("others of another ward were checked", GHOST, (P, SEEN, *rounds(DAILY, "QR", ward="V"), JUST_DUE)),
     Case("the ward's second round has not come", GHOST, (P, SEEN, *rounds("04 15:30", "QR"), JUST_DUE)),
+    Case(
+        "one round that takes less than four hours",
+        GHOST,
+        (P, SEEN, *rounds("04 12:00, 04 15:59", "QR"), JUST_DUE),
+    ),
+    Case(
+        "two rounds four hours apart",
+        GHOST,
+        (P, SEEN, *rounds("04 12:00, 04 16:00", "QR"), JUST_DUE),
+        fires=(SILENCE,),
+    ),
     Case(
         "a device that fails at his bed clears nobody",
         GHOST,
@@ -262,6 +298,12 @@ CASES = (
         "moved to a ward where the others are checked",
         GHOST,
         (P, SEEN, moved("04 12:00", "V"), *rounds(DAILY, "QR", ward="V"), JUST_DUE),
+        fires=(SILENCE,),
+    ),
+    Case(
+        "what the ward he was moved to did meanwhile is told last",
+        GHOST,
+        (P, SEEN, moved("04 12:00", "V"), JUST_DUE, *rounds(DAILY, "QR", ward="V")),
         fires=(SILENCE,),
     ),
     Case("moved to a ward where nobody is checked", GHOST, (P, SEEN, moved("04 12:00", "U"), *OTHERS, JUST_DUE)),

@@ -68,6 +68,12 @@ CASES = (
         (*FOUR_EMPTY, check("05 09:30", "pass", "D", check_type="surprise")),
     ),
     Case(
+        "the device failed on a second look",
+        ROUND,
+        (*FOUR_EMPTY, check("05 09:30", "device_error", "D", check_type="surprise")),
+        fires=(FIRES,),
+    ),
+    Case(
         "found on a second look more than an hour after the round began",
         ROUND,
         (*FOUR_EMPTY, check("05 10:01", "pass", "D", check_type="surprise")),

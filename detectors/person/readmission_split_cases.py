@@ -77,7 +77,7 @@ CASES = (
     ),
     Case("another illness", SPLIT, home("13 11:00", diagnosis="K80.200")),
     Case(
-        "the fourth letter of the diagnosis differs",
+        "what follows the dot of the diagnosis differs",
         SPLIT,
         home("13 11:00", diagnosis="I10.x02"),
         fires=(SPLIT_IN_MARCH,),

@@ -31,9 +31,10 @@ def brought_back(when: str, of: Settlement | None = None, org: str = "A", **more
     return sale(when, traces=(C,), org=org if of is None else of.org, sale_type="return", **named, **more)
 
 
-def on_counter(of: Settlement) -> Sale:
+def on_counter(of: Settlement, **more: Any) -> Sale:
     """The same dispensing, told by the stock system."""
-    return sale(of.happened_at.strftime("%d %H:%M"), traces=(C,), org=of.org, bill=of.bill, person=of.person)
+    when = of.happened_at.strftime("%d %H:%M")
+    return sale(when, traces=(C,), org=of.org, bill=of.bill, person=of.person, **more)
 
 
 def old_stock(item: str, org: str = "A", to: str = "30 00:00") -> ExceptionRecord:
@@ -120,6 +121,12 @@ CASES = (
     ),
     Case("scenario 5: three times ten tablets of a box of thirty (X13)", REPEAT, THREE, known=(PACK,)),
     Case(
+        "tablets are told twice, by bill and by sale",
+        REPEAT,
+        (*THREE, *(on_counter(one, count=Count(10), by_unit=Flag(1)) for one in THREE)),
+        known=(PACK,),
+    ),
+    Case(
         "scenario 5: the fourth ten tablets are too many",
         REPEAT,
         (*THREE, tablets("07 09:30", 10)),
@@ -202,6 +209,12 @@ CASES = (
             A,
         ),
         fires=(f"red trace_code {C} : A08:00 interim",),
+    ),
+    Case(
+        "a bill before the line did not settle it",
+        REPEAT,
+        (STAY, settlement("04 11:00", "H", visit="stay of P", event_id="interim", bill="I"), STAY_BILL, A),
+        fires=(f"red trace_code {C} : A08:00 bill H",),
     ),
     Case("stock bought before codes (X14)", REPEAT, (A, sold("11 09:00")), known=(old_stock("X"),)),
     Case(

@@ -1,0 +1,157 @@
+"""The feed for programs: /api/v1, JSON, the session of a log-in. The same desk as the pages."""
+
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Header, HTTPException, Query, Request
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import Response, StreamingResponse
+
+from alerts.alert import Alert
+from alerts.store import Facets
+from alerts.web.context import AtDesk, Reader, context
+from alerts.web.desk import MOST, PAGE, Choice, Desk, Items, choice, item
+from alerts.web.gate import COOKIE, LoginNeededError
+from alerts.web.live import Batch, Beat, Encode, Resync, as_items, stream
+from detectors.finding import Evidence
+
+router = APIRouter(prefix="/api/v1")
+
+_REF = "#/components/schemas/{name}"
+_SHAPES = (Items, Alert, tuple[Evidence, ...], Facets, Batch, Beat, Resync)
+STREAM_HEADERS = {"x-accel-buffering": "no", "cache-control": "no-store"}
+
+Levels = Annotated[
+    list[str] | None, Query(alias="level", description="red, orange, yellow, blue; of several any")
+]
+Detectors = Annotated[list[str] | None, Query(alias="detector", description="bare names, several: any of them")]
+Statuses = Annotated[list[str] | None, Query(alias="status", description="open, withdrawn; without: both")]
+Text = Annotated[str, Query(alias="q", description="in the sentence or the subject's id; or an institution's code")]
+Orders = Annotated[str, Query(alias="order", description="newest (last changed first) or gravest")]
+
+
+def _answer(shape: Any) -> dict[int | str, dict[str, Any]]:  # Any: JSON Schema
+    """The documentation of a JSON answer, and of what may go wrong."""
+    (schema,), _ = msgspec.json.schema_components([shape], ref_template=_REF)
+    return {200: {"description": "", "content": {"application/json": {"schema": schema}}}, **_PROBLEMS}
+
+
+_PROBLEM = {"$ref": "#/components/schemas/Problem"}
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": why,
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for status, why in ((400, "a condition is wrong"), (401, "log in"), (403, "not for this role"), (503, "store away"))
+}
+
+
+def _json(value: object) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")
+
+
+def _chosen(
+    levels: list[str] | None, detectors: list[str] | None, statuses: list[str] | None, text: str, order: str = "newest"
+) -> Choice:
+    pairs = [("level", value) for value in levels or ()]
+    pairs += [("detector", value) for value in detectors or ()]
+    pairs += [("status", value) for value in statuses or ()]
+    return choice([*pairs, ("q", text), ("order", order)], default_open=False)
+
+
+@router.get("/alerts", responses=_answer(Items))
+def alerts(
+    desk: AtDesk,
+    levels: Levels = None,
+    detectors: Detectors = None,
+    statuses: Statuses = None,
+    text: Text = "",
+    order: Orders = "newest",
+    cursor: Annotated[str | None, Query(description="next_cursor of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST)] = PAGE,
+) -> Response:
+    """Alerts, a page at a time."""
+    page = desk.page(_chosen(levels, detectors, statuses, text, order), cursor, limit)
+    return _json(Items(tuple(map(item, page.items)), page.next_cursor))
+
+
+@router.get("/alerts/facets", responses=_answer(Facets))
+def facets(
+    desk: AtDesk, levels: Levels = None, detectors: Detectors = None, statuses: Statuses = None, text: Text = ""
+) -> Response:
+    """How many alerts each level, detector and status has, given the choices in the other groups."""
+    return _json(desk.facets(_chosen(levels, detectors, statuses, text)))
+
+
+@router.get("/alerts/stream", responses={200: {"description": "", "content": {"text/event-stream": {}}}, **_PROBLEMS})
+async def live(
+    request: Request,
+    account: Reader,
+    after: Annotated[int | None, Query(ge=0, description="the last seq seen; without: from now on")] = None,
+    last_event_id: Annotated[int | None, Header(ge=0)] = None,
+) -> StreamingResponse:
+    """Server-sent events: alerts (a Batch, its id is the seq to go on from), beat, resync (read again), bye."""
+    desk = Desk(context(request).store, account)
+    seen = last_event_id if last_event_id is not None else after
+    return sse(request, desk, seen, "items", as_items)
+
+
+def sse(request: Request, desk: Desk, after: int | None, form: str, encode: Encode) -> StreamingResponse:
+    """The stream of one client; it ends when the session does."""
+    asks = context(request)
+    cookie = request.cookies.get(COOKIE)
+
+    def still_in() -> bool:
+        try:
+            return asks.gate.account(cookie).areas == desk.account.areas
+        except LoginNeededError:
+            return False
+
+    body = stream(asks.hub, desk.account.areas, after, form, encode, still_in)
+    return StreamingResponse(body, media_type="text/event-stream", headers=STREAM_HEADERS)
+
+
+@router.get("/alerts/{alert_id}", responses=_answer(Alert))
+def alert(request: Request, desk: AtDesk, alert_id: str) -> Response:
+    """One alert at its newest revision, the object of the alerts topic. That it was looked at is written down."""
+    found = desk.detail(alert_id)
+    if found is None:
+        raise HTTPException(404)
+    desk.viewed(alert_id, context(request).clock(), "api")
+    return Response(
+        msgspec.json.encode(found.alert), media_type="application/json", headers={"etag": f'"{found.row.revision}"'}
+    )
+
+
+@router.get("/alerts/{alert_id}/evidence", responses=_answer(tuple[Evidence, ...]))
+def evidence(request: Request, desk: AtDesk, alert_id: str) -> Response:
+    """The events of an alert, oldest first, as its page draws them. Amounts in fen."""
+    found = desk.detail(alert_id)
+    if found is None:
+        raise HTTPException(404)
+    desk.viewed(alert_id, context(request).clock(), "api")
+    return _json(found.evidence)
+
+
+@router.get("/openapi.json", include_in_schema=False)
+def openapi(_: Reader) -> Response:
+    """This API in OpenAPI."""
+    return _json(describe())
+
+
+def describe() -> dict[str, Any]:  # Any: an OpenAPI document
+    """The document, with the shapes of msgspec among its components."""
+    document = get_openapi(
+        title="fundwatch", version="1", routes=[r for r in app.routes if getattr(r, "path", "").startswith("/api/v1")]
+    )
+    _, components = msgspec.json.schema_components(_SHAPES, ref_template=_REF)
+    text = {"type": "string"}
+    problem = {
+        "type": "object",
+        "properties": {
+            **dict.fromkeys(("type", "title", "detail", "code", "trace_id"), text),
+            "status": {"type": "integer"},
+        },
+    }
+    document.setdefault("components", {}).setdefault("schemas", {}).update({**components, "Problem": problem})
+    return document

@@ -1,0 +1,38 @@
+"""The picture of a lead: each kind draws its behaviour, and every picture is a table as well."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from alerts.web.charts import lanes, split, stay, strip
+from alerts.web.charts.drawing import Chart
+from alerts.web.wording import Words
+from detectors.finding import Evidence, Figure
+
+
+def chart(
+    detector: str,
+    events: Sequence[Evidence],
+    shown: frozenset[str],
+    figures: Sequence[Figure],
+    camera: tuple[datetime, datetime] | None,
+    words: Words,
+) -> Chart | None:
+    """The picture for this kind of lead; a plain timeline where it has none, or too little to draw.
+
+    shown: ids of the events that the lead rests on; the others are background. camera: the range cameras are asked for.
+    """
+    main = [event for event in events if event.event_id in shown]
+    also = [event for event in events if event.event_id not in shown]
+    drawn: Chart | None = None
+    match detector:
+        case "card_batch_swipe":
+            drawn = strip.strip(main, also, camera, words)
+        case "ghost_bed_absence" | "inpatient_concurrent_claim":
+            drawn = stay.stay(events, words)
+        case "geo_time_conflict":
+            drawn = lanes.places(main, also, figures, words)
+        case "trace_code_repeat":
+            drawn = lanes.chain(main, also, words)
+        case "readmission_split":
+            drawn = split.split(events, words)
+    return drawn or lanes.line(main, also, words)

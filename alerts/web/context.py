@@ -1,0 +1,71 @@
+"""What every request needs: the store, the gate, the hub, and the words of the reader's language."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from alerts.accounts import Account
+from alerts.store import Store
+from alerts.web.desk import Desk
+from alerts.web.gate import COOKIE, Clock, Gate, check_origin
+from alerts.web.live import Hub
+from alerts.web.wording import Lang, Words
+
+LANG_COOKIE, THEME_COOKIE = "fundwatch_lang", "fundwatch_theme"
+YEAR_S = 365 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One for the whole process."""
+
+    store: Store
+    gate: Gate
+    hub: Hub
+    clock: Clock
+
+
+def context(request: Request) -> Context:
+    found = request.app.state.context
+    assert isinstance(found, Context)
+    return found
+
+
+def page_words(request: Request) -> Words:
+    """The language chosen on the page; Chinese until one is."""
+    lang: Lang = "en" if request.cookies.get(LANG_COOKIE) == "en" else "zh"
+    return Words(lang, context(request).clock())
+
+
+def api_words(request: Request) -> Words:
+    """The language that a program asks for."""
+    lang: Lang = "en" if request.headers.get("accept-language", "").lower().startswith("en") else "zh"
+    return Words(lang, context(request).clock())
+
+
+def any_words(request: Request) -> Words:
+    return api_words(request) if request.url.path.startswith("/api/") else page_words(request)
+
+
+def theme(request: Request) -> str:
+    """dark, light, or "" for what the system says."""
+    chosen = request.cookies.get(THEME_COOKIE, "")
+    return chosen if chosen in ("dark", "light") else ""
+
+
+def who(request: Request) -> Account:
+    """Who is logged in. Raises LoginNeededError, CrossSiteError."""
+    check_origin(request)
+    return context(request).gate.account(request.cookies.get(COOKIE))
+
+
+def desk(request: Request, account: Annotated[Account, Depends(who)]) -> Desk:
+    """The store as this account may see it. Raises ForbiddenError."""
+    return Desk(context(request).store, account)
+
+
+Asks = Annotated[Context, Depends(context)]
+Reader = Annotated[Account, Depends(who)]
+AtDesk = Annotated[Desk, Depends(desk)]
+Speaks = Annotated[Words, Depends(page_words)]

@@ -1,0 +1,157 @@
+"""Who may come in: signed sessions, requests from our own pages only, and headers that keep a page shut."""
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import msgspec
+from fastapi import Request
+from itsdangerous import BadSignature, URLSafeSerializer
+from msgspec import Struct
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from alerts.accounts import Account, account
+from alerts.store import Store
+
+COOKIE = "fundwatch_session"
+LASTS = timedelta(hours=12)  # a shift
+SHORTEST_SECRET = 32  # characters
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+OWN_SITES = frozenset({"same-origin", "none"})  # Sec-Fetch-Site of a request from our pages, or typed by hand
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+
+Clock = Callable[[], datetime]
+
+
+def wall_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+class LoginNeededError(Exception):
+    """Nobody is logged in, or the session has ended."""
+
+
+class CrossSiteError(Exception):
+    """A write that did not come from our own pages."""
+
+
+class Session(Struct, frozen=True):
+    """What the cookie says. ``stamp``: of the account; another one ends the session."""
+
+    name: str
+    stamp: str
+    until: float  # seconds since 1970
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Opens for whoever shows a session of ours. ``secret`` signs; changing it logs everybody out."""
+
+    store: Store
+    secret: str
+    clock: Clock
+
+    def __post_init__(self) -> None:
+        if len(self.secret) < SHORTEST_SECRET:
+            raise ValueError(f"the secret has {len(self.secret)} characters, {SHORTEST_SECRET} are needed")
+
+    def session(self, who: Account) -> str:
+        """The cookie of somebody who has just logged in."""
+        until = (self.clock() + LASTS).timestamp()
+        return str(self._signer().dumps(msgspec.to_builtins(Session(who.name, who.stamp, until))))
+
+    def account(self, cookie: str | None) -> Account:
+        """Whose session this is. Raises LoginNeededError. Asks the store, so blocks."""
+        session = self._read(cookie)
+        who = account(self.store, session.name)
+        if who is None or not secrets.compare_digest(who.stamp.encode(), session.stamp.encode()):
+            raise LoginNeededError
+        return who
+
+    def _read(self, cookie: str | None) -> Session:
+        try:
+            session = msgspec.convert(self._signer().loads(cookie or ""), Session)
+        except (BadSignature, msgspec.ValidationError):
+            raise LoginNeededError from None
+        if self.clock().timestamp() >= session.until:
+            raise LoginNeededError
+        return session
+
+    def _signer(self) -> URLSafeSerializer:
+        return URLSafeSerializer(self.secret, salt="fundwatch session")
+
+
+def check_origin(request: Request) -> None:
+    """Raises CrossSiteError for a write that another site's page made the browser send."""
+    if request.method in SAFE:
+        return
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    elsewhere = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    if (site is not None and site not in OWN_SITES) or elsewhere:
+        raise CrossSiteError
+
+
+def local_path(path: str) -> str:
+    """Where to go after logging in: a path of this site, else the feed."""
+    parts = urlsplit(path)
+    fine = path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.netloc and path.isprintable()
+    return path if fine else "/"
+
+
+class SafeHeaders:
+    """Adds HEADERS to every response, and forbids keeping what is not a static file."""
+
+    def __init__(self, app: ASGIApp, kept: Iterable[str]) -> None:
+        self.app = app
+        self.kept = tuple(kept)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        keep = str(scope["path"]).startswith(self.kept)
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(raw=message["headers"])
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("cache-control", "no-cache" if keep else "no-store")
+                message["headers"] = headers.raw
+            await send(message)
+
+        await self.app(scope, receive, sending)
+
+
+def is_secure(request: Request) -> bool:
+    """May the cookie be for https only?"""
+    return request.url.scheme == "https"
+
+
+def wants_json(path: str, headers: Headers) -> bool:
+    """Is it a program that asks?"""
+    return path.startswith("/api/") or "text/html" not in headers.get("accept", "")

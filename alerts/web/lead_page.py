@@ -1,0 +1,286 @@
+"""A lead as its page tells it: everything worked out, nothing left to the template but its place."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import msgspec
+from markupsafe import Markup
+
+from alerts.alert import Alert
+from alerts.store import CHANGES, Entry, LeadRow
+from alerts.web.charts import chart, facts
+from alerts.web.charts.drawing import Chart
+from alerts.web.desk import Told
+from alerts.web.wording import Mask, Words, tail
+from detectors.finding import Applies, Evidence, Figure, Level
+
+MOST_BAR = 1.6  # times the threshold that a bar shows
+BAR = 250  # pixels
+LESS_IS_WORSE = frozenset({"median_gap", "minutes_between", "days_home", "amount_spread"})  # of all figures we know
+CAMERA = ("监控", "camera")  # a check that asks for cameras says so
+
+
+class FigureLine(NamedTuple):
+    """One figure against its threshold. ``bar``, ``mark``: pixels, None where there is nothing to compare."""
+
+    name: str
+    observed: str
+    limit: str
+    bar: float | None
+    mark: float | None
+    less_is_worse: bool
+    reached: bool | None
+
+
+class Tested(NamedTuple):
+    """One honest explanation. ``foreign``: the fact is in Chinese, whatever the page speaks."""
+
+    code: str
+    situation: str
+    result: str
+    applies: Applies
+    fact: str
+    foreign: bool
+
+
+class ToDo(NamedTuple):
+    what: str
+    when: str
+    foreign: bool
+
+
+class RecordLine(NamedTuple):
+    """One raw record."""
+
+    at: str
+    kind: str
+    org: str
+    person: str
+    till: str
+    total: str
+    fund: str
+    facts: Sequence[tuple[str, str]]
+    event_id: str
+    shows: bool
+
+
+class Step(NamedTuple):
+    """One line of the history. ``what`` is followed by a level mark where ``level`` is not empty."""
+
+    at: str
+    what: str
+    note: str
+    actor: str
+
+
+class Amounts(NamedTuple):
+    risk: str
+    paid: str
+    total: str
+    how: str
+
+
+class Law(NamedTuple):
+    cause: str
+    meaning: str
+    lines: Sequence[str]
+
+
+class LeadPage(NamedTuple):
+    """Everything on the page of one lead."""
+
+    row: LeadRow
+    sentence: Markup
+    subject: str
+    org: str
+    orgs: Sequence[str]
+    period: str
+    figures: Sequence[FigureLine]
+    chart: Chart | None
+    records: Sequence[RecordLine]
+    record_count: int
+    exclusions: Sequence[Tested]
+    amounts: Amounts
+    law: Law
+    checks: Sequence[ToDo]
+    quality: Sequence[str]
+    history: Sequence[Step]
+    views: Sequence[str]
+    related: Sequence[LeadRow]
+    alert: Alert
+
+
+def lead_page(told: Told, words: Words) -> LeadPage:
+    """The page of one lead in one language."""
+    detail = told.detail
+    row, alert, evidence = detail.row, detail.alert, detail.evidence
+    mask = _mask(words, row, evidence)
+    summary = row.summary_zh if words.lang == "zh" else row.summary_en
+    figures = [Figure(f.name, f.observed, f.threshold, f.unit) for f in alert.figures]
+    return LeadPage(
+        row=row,
+        sentence=words.sentence(mask(summary)),
+        subject=words.subject(row.subject_kind, row.subject_id),
+        org=words.org(row.orgs[0]) if row.orgs else "",
+        orgs=[words.org(org) for org in row.orgs],
+        period=words.days(row.period_from, row.period_to),
+        figures=[_figure(figure, words) for figure in figures],
+        chart=chart(row.detector, evidence, frozenset(alert.events), figures, _camera(alert), words),
+        records=[_record(event, event.event_id in alert.events, words) for event in evidence],
+        record_count=len(alert.events),
+        exclusions=list(_exclusions(told, mask, words)),
+        amounts=_amounts(row, alert, evidence, words),
+        law=_law(alert, words),
+        checks=list(_checks(told, mask, words)),
+        quality=list(_quality(alert, evidence, words)),
+        history=_history(detail.history, mask, words),
+        views=[
+            words("lead.history.viewed", who=view.who, n=view.times, at=words.recent(view.last)) for view in told.views
+        ],
+        related=told.related,
+        alert=alert,
+    )
+
+
+def summary(row: LeadRow, words: Words, most: int | None = None) -> Markup:
+    """The sentence of a row, its facts bold."""
+    mask = Mask.of(words, [row.subject_id] if row.subject_kind == "person" else [])
+    return words.sentence(mask(row.summary_zh if words.lang == "zh" else row.summary_en), most)
+
+
+def _mask(words: Words, row: LeadRow, evidence: Sequence[Evidence]) -> Mask:
+    persons = {event.person for event in evidence} | ({row.subject_id} if row.subject_kind == "person" else set())
+    codes = {code for event in evidence for code in event.facts.get("codes", "").split()}
+    return Mask.of(words, persons, codes)
+
+
+def _camera(alert: Alert) -> tuple[datetime, datetime] | None:
+    """The range that the first check asks cameras for."""
+    for check in alert.checks:
+        if check.since and check.to and any(word in check.what for word in CAMERA):
+            return check.since, check.to
+    return None
+
+
+def _figure(figure: Figure, words: Words) -> FigureLine:
+    name = words.known("figure", figure.name)
+    observed = words.quantity(figure.observed, figure.unit)
+    if figure.threshold is None or isinstance(figure.observed, str) or isinstance(figure.threshold, str):
+        return FigureLine(name, observed, "", None, None, less_is_worse=False, reached=None)
+    less = figure.name in LESS_IS_WORSE
+    reached = figure.observed <= figure.threshold if less else figure.observed >= figure.threshold
+    limit = f"{'≤' if less else '≥'} {words.quantity(figure.threshold, figure.unit)}"
+    full = max(figure.threshold * MOST_BAR, figure.observed * 1.04, 1e-9)
+    bar, mark = round(BAR * figure.observed / full, 1), round(BAR * figure.threshold / full, 1)
+    return FigureLine(name, observed, limit, max(bar, 1), mark, less, reached)
+
+
+def _exclusions(told: Told, mask: Mask, words: Words) -> Iterator[Tested]:
+    english = [x.fact_en for x in told.lead.exclusions] if told.lead else []
+    for i, tested in enumerate(told.detail.alert.exclusions):
+        own = words.lang == "en" and i < len(english)
+        yield Tested(
+            code=tested.code,
+            situation=words.known("exclusion", tested.code),
+            result=words(f"applies.{tested.result.value}"),
+            applies=tested.result,
+            fact=mask(english[i] if own else tested.fact),
+            foreign=words.lang == "en" and not own,
+        )
+
+
+def _checks(told: Told, mask: Mask, words: Words) -> Iterator[ToDo]:
+    english = [check.what_en for check in told.lead.checks] if told.lead else []
+    for i, check in enumerate(told.detail.alert.checks):
+        own = words.lang == "en" and i < len(english)
+        when = words.between(check.since, check.to, seconds=True) if check.since and check.to else ""
+        if check.since and not check.to:
+            when = words.moment(check.since, seconds=True)
+        yield ToDo(mask(english[i] if own else check.what), when, words.lang == "en" and not own)
+
+
+def _record(event: Evidence, shows: bool, words: Words) -> RecordLine:
+    return RecordLine(
+        at=words.moment(event.at, seconds=True),
+        kind=facts.kind(event, words),
+        org=words.org(event.org) if event.org else "",
+        person=words("person.tail", tail=tail(event.person)) if event.person else "",
+        till=event.till,
+        total=words.yuan(event.total_fen) if event.total_fen else "",
+        fund=words.yuan(event.fund_fen) if event.fund_fen else "",
+        facts=list(facts.told(event, words)),
+        event_id=event.event_id,
+        shows=shows,
+    )
+
+
+def _amounts(row: LeadRow, alert: Alert, evidence: Sequence[Evidence], words: Words) -> Amounts:
+    bills = [event for event in evidence if event.event_type == "setl" and event.event_id in alert.events]
+    fund = sum(bill.fund_fen for bill in bills)
+    if fund == row.amount_at_risk_fen and bills:
+        how = words("lead.amounts.sum", n=len(bills))
+    elif row.amount_at_risk_fen or fund:
+        how = words("lead.amounts.other", sum=words.yuan(fund))
+    else:
+        how = words("lead.amounts.none")
+    total = words.yuan(sum(bill.total_fen for bill in bills)) if bills else "—"
+    return Amounts(words.yuan(row.amount_at_risk_fen), words.yuan(row.fund_paid_fen), total, how)
+
+
+def _law(alert: Alert, words: Words) -> Law:
+    named = alert.law.article
+    article = words("lead.law.regulation", article=words.article(named)) if not named.startswith("《") else named
+    library = alert.law.rule_library_code
+    return Law(
+        cause=alert.law.cause_code,
+        meaning=words.known("cause", alert.law.cause_code.lstrip("0") or "0") if alert.law.cause_code else "",
+        lines=(
+            article if named else "",
+            words("lead.law.library", code=library) if library else words("lead.law.no_library"),
+            words(f"lead.law.{alert.certainty.value}"),
+        ),
+    )
+
+
+def _quality(alert: Alert, evidence: Sequence[Evidence], words: Words) -> Iterator[str]:
+    if not evidence:
+        yield words("lead.quality.none")
+        return
+    late = [event for event in evidence if event.facts.get("late")]
+    delays = [delay for event in evidence if (delay := facts.delay(event)) is not None]
+    slowest = words.long(max(max(delays), timedelta(0))) if delays else ""
+    if late:
+        yield words("lead.quality.late", n=len(late))
+        if slowest:
+            yield words("lead.quality.slowest", slowest=slowest)
+    elif delays:
+        yield words("lead.quality.on_time", n=len(delays), slowest=slowest)
+    if unknown := len(evidence) - len(delays):
+        yield words("lead.quality.unknown", n=unknown)
+    if missing := sum(x.result is Applies.DATA_MISSING for x in alert.exclusions):
+        yield words("lead.quality.missing", n=missing)
+
+
+def _history(entries: Sequence[Entry], mask: Mask, words: Words) -> list[Step]:
+    """Newest first, as the entries are."""
+    steps: list[Step] = []
+    before: Level | None = None
+    for entry in reversed([entry for entry in entries if entry.kind in CHANGES]):
+        alert = msgspec.json.decode(entry.data, type=Alert)
+        steps.append(_step(entry, alert, before, mask, words))
+        before = alert.level
+    return steps[::-1]
+
+
+def _step(entry: Entry, alert: Alert, before: Level | None, mask: Mask, words: Words) -> Step:
+    kind = entry.kind
+    if kind == "changed" and before is not None and before is not alert.level:
+        kind = "raised" if alert.level.rank > before.rank else "lowered"
+    said = alert.summary_zh if words.lang == "zh" else alert.summary_en
+    return Step(
+        at=words.moment(entry.at),
+        what=words(f"lead.history.{kind}", level=words(f"level.{alert.level.value}")),
+        note=mask(alert.withdrawn_because or "" if kind == "withdrawn" else said),
+        actor=words("lead.history.system"),
+    )

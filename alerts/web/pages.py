@@ -1,0 +1,294 @@
+"""The pages of the feed, and the pieces of them that a page fetches later."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+from urllib.parse import urlencode
+
+import anyio
+import msgspec
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Form, HTTPException, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from msgspec import Struct
+
+from alerts.accounts import check_login
+from alerts.store import Facets, LeadRow, Order, Page
+from alerts.web.api import sse
+from alerts.web.context import (
+    LANG_COOKIE,
+    THEME_COOKIE,
+    YEAR_S,
+    Asks,
+    AtDesk,
+    Speaks,
+    context,
+    page_words,
+    theme,
+)
+from alerts.web.desk import STATUSES, Choice, Desk, choice
+from alerts.web.gate import COOKIE, LASTS, LoginNeededError, check_origin, is_secure, local_path
+from alerts.web.lead_page import lead_page, summary
+from alerts.web.live import Resync
+from alerts.web.problems import Problem
+from alerts.web.wording import LANGS, Lang, Words, catalogue
+from detectors.finding import Level
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+BOLD_ON_A_ROW = 3
+HASHERS = 2  # log-ins checked at a time: each takes 64 MB for its password
+
+SCRIPT_WORDS = ("beat.", "pill.", "announce.", "js.", "level.", "lead.copied")  # keys that scripts speak
+
+templates = Environment(
+    loader=PackageLoader("alerts.web"),
+    autoescape=select_autoescape(default=True),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+templates.globals.update(levels=tuple(Level)[::-1], orders=tuple(Order), statuses=STATUSES, version="")
+templates.filters["query"] = lambda chosen: urlencode(chosen.params())
+
+
+def _render(template: str, words: Words, /, **values: object) -> str:
+    return templates.get_template(template).render(
+        t=words, lang=words.lang, say=partial(summary, words=words, most=BOLD_ON_A_ROW), **values
+    )
+
+
+def _page(request: Request, template: str, words: Words, status: int = 200, /, **values: object) -> HTMLResponse:
+    """A whole page: what a reader chose comes from cookies."""
+    there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    body = _render(
+        template,
+        words,
+        theme=theme(request),
+        here=there if request.method == "GET" else "/",
+        script_words=script_words(words.lang),
+        **values,
+    )
+    return HTMLResponse(body, status)
+
+
+def script_words(lang: Lang) -> dict[str, str]:
+    """The texts that scripts speak."""
+    return {key: text for key, text in catalogue(lang).items() if key.startswith(SCRIPT_WORDS)}
+
+
+def problem_page(request: Request, problem: Problem, number: str) -> Response:
+    """The page of something that went wrong."""
+    words = page_words(request)
+    at = words.clock(context(request).clock(), seconds=True)
+    return _page(request, "problem.html", words, problem.status, problem=problem, number=number, at=at, account=None)
+
+
+# -- logging in -------------------------------------------------------------------------------------------------------
+
+_hashing = anyio.CapacityLimiter(HASHERS)
+
+
+@router.get("/login")
+def login_page(request: Request, words: Speaks, next: str = "/") -> Response:
+    """The form; whoever is logged in already goes on."""
+    try:
+        context(request).gate.account(request.cookies.get(COOKIE))
+    except LoginNeededError:
+        ended = COOKIE in request.cookies
+        return _page(
+            request, "login.html", words, next=local_path(next), refused=False, ended=ended, name="", account=None
+        )
+    return RedirectResponse(local_path(next), 303)
+
+
+@router.post("/login")
+async def login(
+    request: Request,
+    asks: Asks,
+    words: Speaks,
+    name: Annotated[str, Form(max_length=200)] = "",
+    password: Annotated[str, Form(max_length=2_000)] = "",
+    next: Annotated[str, Form()] = "/",
+) -> Response:
+    """Check name and password; the account locks itself after too many failures."""
+    check_origin(request)
+    account = await run_sync(check_login, asks.store, name, password, asks.clock(), limiter=_hashing)
+    if account is None:
+        return _page(
+            request, "login.html", words, 401, next=local_path(next), refused=True, ended=False, name=name, account=None
+        )
+    answer = RedirectResponse(local_path(next), 303)
+    answer.set_cookie(
+        COOKIE,
+        asks.gate.session(account),
+        max_age=int(LASTS.total_seconds()),
+        httponly=True,
+        samesite="lax",
+        secure=is_secure(request),
+    )
+    return answer
+
+
+@router.post("/logout")
+def logout(request: Request) -> Response:
+    """Forget the session."""
+    check_origin(request)
+    answer = RedirectResponse("/login", 303)
+    answer.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=is_secure(request))
+    return answer
+
+
+@router.get("/prefer")
+def prefer(request: Request, lang: str = "", theme: str = "", next: str = "/") -> Response:
+    """Another language or theme, kept for a year."""
+    answer = RedirectResponse(local_path(next), 303)
+    chosen = ((LANG_COOKIE, lang, LANGS), (THEME_COOKIE, theme, ("dark", "light")))
+    for cookie, value, known in chosen:
+        if value in known:
+            answer.set_cookie(cookie, value, max_age=YEAR_S, samesite="lax", secure=is_secure(request), httponly=True)
+    return answer
+
+
+# -- the feed ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPage:
+    """What the feed shows of a choice."""
+
+    chosen: Choice
+    page: Page
+    facets: Facets
+    without: int  # alerts if level, reason and search were dropped; only asked for when nothing is left
+
+    @property
+    def first(self) -> LeadRow | None:
+        return self.page.items[0] if self.page.items else None
+
+
+def _feed(desk: Desk, chosen: Choice) -> FeedPage:
+    page = desk.page(chosen)
+    without = desk.facets(chosen.plain()).total if not page.items and not chosen.is_plain else 0
+    return FeedPage(chosen, page, desk.facets(chosen), without)
+
+
+@router.get("/")
+async def feed(request: Request, desk: AtDesk, asks: Asks, words: Speaks) -> Response:
+    """The list of leads."""
+    chosen = choice(request.query_params.multi_items())
+    seq = await asks.hub.known_seq()  # before the list is read: what changes meanwhile is told by the stream
+    shown = await run_sync(_feed, desk, chosen)
+    first = shown.first
+    told = await run_sync(desk.told, first.alert_id) if first else None
+    return _page(
+        request,
+        "feed.html",
+        words,
+        feed=shown,
+        seq=seq,
+        beat=asks.hub.beat(),
+        panel=lead_page(told, words) if told else None,
+        account=desk.account,
+        reads=True,
+    )
+
+
+@router.get("/rows")
+def rows(request: Request, desk: AtDesk, words: Speaks, after: str | None = None) -> Response:
+    """The next page of the list, for "more"."""
+    page = desk.page(choice(request.query_params.multi_items()), after)
+    return HTMLResponse(_render("rows.html", words, page=page))
+
+
+@router.get("/rail")
+def rail(request: Request, desk: AtDesk, words: Speaks) -> Response:
+    """The filters with their counts."""
+    chosen = choice(request.query_params.multi_items())
+    return HTMLResponse(_render("rail.html", words, chosen=chosen, facets=desk.facets(chosen)))
+
+
+@router.get("/alerts/{alert_id}/panel")
+def panel(desk: AtDesk, words: Speaks, alert_id: str) -> Response:
+    """The summary beside the list."""
+    told = desk.told(alert_id)
+    if told is None:
+        raise HTTPException(404)
+    return HTMLResponse(_render("panel.html", words, panel=lead_page(told, words)))
+
+
+@router.get("/alerts/{alert_id}")
+def lead(request: Request, desk: AtDesk, asks: Asks, words: Speaks, alert_id: str) -> Response:
+    """The page of one lead; that it was opened is written down."""
+    told = desk.told(alert_id)
+    if told is None:
+        raise HTTPException(404)
+    desk.viewed(alert_id, asks.clock(), "page")
+    return _page(
+        request, "lead.html", words, lead=lead_page(told, words), seq=asks.hub.seq, account=desk.account, reads=True
+    )
+
+
+# -- live -------------------------------------------------------------------------------------------------------------
+
+
+class RowChange(Struct, frozen=True):
+    """An alert that changed, as the list shows it."""
+
+    kind: str
+    id: str
+    revision: int
+    level: str
+    status: str
+    detector: str
+    html: str
+
+
+class RowBatch(Struct, frozen=True):
+    """As live.Batch, with rows drawn."""
+
+    after: int
+    seq: int
+    changes: tuple[RowChange, ...]
+
+
+def as_rows(after: int, seq: int, changes: list[tuple[str, LeadRow]], *, words: Words) -> bytes:
+    """A batch as the page shows it."""
+    template = templates.get_template("row.html")
+    say = partial(summary, words=words, most=BOLD_ON_A_ROW)
+    drawn = (
+        RowChange(
+            kind,
+            row.alert_id,
+            row.revision,
+            row.level,
+            row.status,
+            row.detector,
+            template.render(t=words, row=row, say=say),
+        )
+        for kind, row in changes
+    )
+    return msgspec.json.encode(RowBatch(after, seq, tuple(drawn)))
+
+
+@router.get("/live")
+async def live(
+    request: Request, desk: AtDesk, words: Speaks, after: Annotated[int | None, Query(ge=0)] = None
+) -> StreamingResponse:
+    """The stream that pages follow: rows as they change, drawn once for all readers of a language."""
+    last = request.headers.get("last-event-id", "")
+    seen = int(last) if last.isdecimal() else after
+    return sse(request, desk, seen, f"rows {words.lang}", partial(as_rows, words=words))
+
+
+@router.get("/changes")
+async def changes(desk: AtDesk, asks: Asks, words: Speaks, after: Annotated[int, Query(ge=0)]) -> Response:
+    """What a tab missed that follows another tab's stream."""
+    missed = await asks.hub.missed(after)
+    if missed is None:
+        return Response(msgspec.json.encode(RowBatch(after, after, ())), media_type="application/json")
+    if isinstance(missed, Resync):
+        return Response(msgspec.json.encode({"resync": missed.seq}), media_type="application/json")
+    body = missed.as_(f"rows {words.lang}", desk.account.areas, partial(as_rows, words=words))
+    return Response(body, media_type="application/json")

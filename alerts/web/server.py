@@ -1,0 +1,97 @@
+"""The feed as one program: pages, API, live push, and how it is served."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+
+import msgspec
+import uvicorn
+from fastapi import FastAPI
+from fastapi.responses import Response
+from fastapi.staticfiles import StaticFiles
+
+from alerts.store import STORE_AWAY, Store, StoreError
+from alerts.web import api, pages, problems
+from alerts.web.context import Context, any_words
+from alerts.web.gate import Clock, Gate, SafeHeaders, wall_clock
+from alerts.web.live import Hub
+
+STOP_S = 3  # open streams are cut after this
+LOOPBACK = "127.0.0.1"
+
+log = logging.getLogger(__name__)
+
+
+def create_app(store: Store, *, secret: str, clock: Clock = wall_clock) -> FastAPI:
+    """The feed over a store. ``secret``: at least 32 characters; it signs the sessions."""
+    gate = Gate(store, secret, clock)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        hub = Hub(store, clock)
+        app.state.context = Context(store, gate, hub, clock)
+        async with hub.running():
+            yield
+
+    app = FastAPI(title="fundwatch", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.add_middleware(SafeHeaders, kept=["/static/"])
+    app.include_router(api.router)
+    app.include_router(pages.router)
+    _health(app, store)
+    static = Path(str(files("alerts.web") / "static"))
+    app.mount("/static", StaticFiles(directory=static), name="static")
+    pages.templates.globals["version"] = version(static)
+    problems.tell(app, pages.problem_page, any_words)
+    return app
+
+
+def version(static: Path) -> str:
+    """Changes when any static file does, so that no browser keeps an old one."""
+    digest = sha256()
+    for path in sorted(static.rglob("*")):
+        if path.is_file():
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _health(app: FastAPI, store: Store) -> None:
+    @app.get("/healthz", include_in_schema=False)
+    async def alive() -> Response:
+        """The process answers."""
+        return _status(200, "ok")
+
+    @app.get("/readyz", include_in_schema=False)
+    def ready() -> Response:
+        """It can do its work: the store answers and has the right tables."""
+        try:
+            store.check_ready()
+        except StoreError as error:
+            return _status(503, str(error))
+        except STORE_AWAY:
+            return _status(503, "the alert store does not answer")
+        return _status(200, "ok")
+
+
+def _status(code: int, said: str) -> Response:
+    return Response(msgspec.json.encode({"status": said}), code, media_type="application/json")
+
+
+def serve(store_url: str, host: str = LOOPBACK, port: int = 8000, secret: str = "") -> None:
+    """Serve the feed until SIGTERM or Ctrl-C. Raises StoreError if the store is not made ready."""
+    store = Store.open(store_url)
+    try:
+        config = uvicorn.Config(
+            create_app(store, secret=secret),
+            host=host,
+            port=port,
+            timeout_graceful_shutdown=STOP_S,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+        )
+        uvicorn.Server(config).run()
+    finally:
+        store.close()
