@@ -46,13 +46,14 @@ class Outing(NamedTuple):
 class BedsideLog:
     """checks: at the bed, none in exempt wards; missed: of these, all but who was in bed or on leave. Oldest first.
 
-    leaves, orders: explained absences.
+    records: when a device told anything of the patient, wherever. leaves, orders: explained absences.
     """
 
     stay: StayInHospital
     checks: Sequence[Presence]
     missed: Sequence[Presence]
     gates: Sequence[Presence]
+    records: Sequence[datetime]
     leaves: Sequence[Span]
     orders: Sequence[Span]
     exempt: int  # checks left out because of the ward
@@ -83,9 +84,8 @@ class BedsideLog:
 
     def silences(self, over: timedelta) -> Iterator[Span]:
         """Longer than this without any record but of a broken device, and not explained."""
-        seen = sorted(row.happened_at for row in (*self.checks, *self.gates) if row.result != "device_error")
         since = self.stay.begin
-        for until in (*seen, self.stay.end):
+        for until in (*self.records, self.stay.end):
             if until - since > over:
                 yield from (part for part in self.unexplained(Span(since, until)) if part.over > over)
             since = until
@@ -101,6 +101,7 @@ def log_of(unit: Unit, stay: StayInHospital, exempt_wards: str) -> BedsideLog:
         checks=checks,
         missed=[check for check in checks if check.result not in CLEARS],
         gates=[row for row in rows if row.check_type == "gate" and row.result != "device_error"],
+        records=[row.happened_at for row in rows if row.result != "device_error"],
         leaves=[Span(leave.since, leave.to) for leave in unit.rows(Leave)],
         orders=[_span_of(order) for order in unit.rows(Order) if order.item and _takes_out(unit, order)],
         exempt=len(at_bed) - len(checks),

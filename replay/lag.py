@@ -34,9 +34,9 @@ class Group:
         self._admin = AdminClient(client)
         self._asker = Consumer(client | {"group.id": name, "enable.auto.commit": False})  # never joins the group
 
-    def topics(self) -> set[str]:
-        """The topics that exist."""
-        return set(self._admin.list_topics(timeout=ANSWER_WITHIN).topics)
+    def topics(self, within: float) -> set[str]:
+        """The topics that exist. within: seconds."""
+        return set(self._admin.list_topics(timeout=within).topics)
 
     def ends(self, topics: Iterable[str]) -> Offsets:
         """The offsets that the next messages will have. Topics that do not exist are left out."""

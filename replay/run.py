@@ -21,7 +21,6 @@ from detectors.event import EVER, Event, Record, Reference
 from detectors.finding import Lead, UnitId, Verdict
 from detectors.judge import Judge
 from detectors.wire import Refused, quarantined, read
-from replay.archive import read_archive
 from replay.memory import Memory
 from replay.recording import STDIN, Line, lines
 
@@ -103,6 +102,7 @@ class Run:
             while judge.tick():
                 pass
             self.on_events(len(batch))
+        gc.unfreeze()
         self._sum_up(perf_counter() - began)
 
     def _records(self, name: str, opened: Callable[[], Iterable[Line]]) -> Iterator[Record]:
@@ -194,6 +194,8 @@ def _recording(name: str) -> tuple[str, Callable[[], Iterable[Line]]]:
 
 
 def _archived(folder: Path) -> tuple[str, Callable[[], Iterable[Line]]]:
+    from replay.archive import read_archive  # duckdb takes 100 ms to load: only when it is needed
+
     return str(folder), lambda: (Line(n, raw) for n, raw in enumerate(read_archive(folder), 1))
 
 

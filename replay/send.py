@@ -169,18 +169,18 @@ class Sender:
 
     def connect(self) -> None:
         """Meet the broker, and its topics. Raises UnreachableError, SendError."""
-        began = monotonic()
-        while True:
+        began, where = monotonic(), self._config.get("bootstrap.servers")
+        missing: set[str] | None = None
+        while missing is None:
+            self._tell(f"looking for Kafka at {where}")
             try:
-                missing = {*INPUT, QUARANTINE} - self.group.topics()
-                break
+                missing = {*INPUT, QUARANTINE} - self.group.topics(within=1.0)
             except KafkaException as error:
                 self._on_error(error.args[0])
+                self._away = None  # it has not been met yet
                 if monotonic() - began > FIRST_CONTACT.total_seconds():
-                    where = self._config.get("bootstrap.servers")
                     raise UnreachableError(f"Kafka cannot be reached at {where}; is it running?") from None
             self._again()
-            self._tell(f"looking for Kafka at {self._config.get('bootstrap.servers')}")
         if missing:
             raise SendError(f"no such topics: {', '.join(sorted(missing))}; create them with: fundwatch topics")
 
@@ -250,12 +250,17 @@ class Sender:
         self._await_group(self._ends((REFERENCE,)), "waiting for the workers to read the reference data")
 
     def _await_room(self, most: int) -> None:
-        ends = self._ends(INPUT)
-        self._allowance = min(AT_ONCE, most - self._behind(ends))
+        self._allowance = min(AT_ONCE, most - self._unread())
         if self._allowance <= 0:
             doing = f"holding back: the workers are more than {most:,} behind"
-            self._poll(lambda: max(0, self._behind(ends) - most // 2), doing)
-            self._allowance = min(AT_ONCE, most // 2)
+            self._poll(lambda: max(0, self._unread() - most // 2), doing)
+            self._allowance = min(AT_ONCE, most - most // 2)
+
+    def _unread(self) -> int:
+        """Lines that no worker has acknowledged, those still here included."""
+        # asked first: what leaves meanwhile counts twice, not never
+        still_here = len(self._producer) + len(self._failed)
+        return still_here + self._behind(self._ends(INPUT))
 
     def _await_group(self, ends: Offsets, doing: str, deadline: float | None = None) -> None:
         self._poll(lambda: self._behind(ends), doing, deadline)

@@ -225,11 +225,12 @@ def consumer(kafka: Mapping[str, str | int | float | bool], group: str) -> Consu
     )
 
 
-def run_archiver(settings: Settings) -> None:
+def run_archiver(settings: Settings, most_wait: timedelta = MOST_WAIT) -> None:
     """Archive until SIGTERM or SIGINT; then write what is in hand. Raises OSError, duckdb.Error, KafkaException."""
     stopping = Signal()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    archiver = Archiver(consumer(settings.kafka.client(), f"{settings.kafka.group}-archive"), settings.archive.dir)
+    reader = consumer(settings.kafka.client(), f"{settings.kafka.group}-archive")
+    archiver = Archiver(reader, settings.archive.dir, most_wait=most_wait)
     archiver.run(EVENTS, stopping)
     log.info("archiver_stopped", rows=archiver.archived, refused=archiver.refused)

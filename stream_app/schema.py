@@ -20,7 +20,13 @@ SHAPES = {
     ),
     "quarantined": ("detectors.wire:Quarantined", "What could not be read: the value on the topic quarantine"),
     "quarantine": ("stream_app.quarantine:Kept", "A line of: fundwatch quarantine list --json"),
-    "send": ("replay.send:Sent", "What fundwatch send --json prints"),
+    "send": ("replay.send:Sent", "What fundwatch send --json prints, and quarantine resend --json"),
+    "replay": ("replay.run:Summary", "What fundwatch replay --json prints"),
+    "score": ("replay.scoreboard:Scoreboard", "What fundwatch score --json prints"),
+    "compare": ("replay.compare:Comparison", "What fundwatch compare --json prints"),
+    "label": ("replay.simulate.label:Label", "A line of the labels that fundwatch simulate writes and score reads"),
+    "lead": ("alerts.store:LeadRow", "One alert of fundwatch alerts list --json, which prints an array of them"),
+    "account": ("alerts.accounts:Account", "One account of fundwatch user list --json, which prints an array of them"),
 }
 
 

@@ -21,9 +21,7 @@ _REF = "#/components/schemas/{name}"
 _SHAPES = (Items, Alert, tuple[Evidence, ...], Facets, Batch, Beat, Resync)
 STREAM_HEADERS = {"x-accel-buffering": "no", "cache-control": "no-store"}
 
-Levels = Annotated[
-    list[str] | None, Query(alias="level", description="red, orange, yellow, blue; of several any")
-]
+Levels = Annotated[list[str] | None, Query(alias="level", description="red, orange, yellow, blue; of several any")]
 Detectors = Annotated[list[str] | None, Query(alias="detector", description="bare names, several: any of them")]
 Statuses = Annotated[list[str] | None, Query(alias="status", description="open, withdrawn; without: both")]
 Text = Annotated[str, Query(alias="q", description="in the sentence or the subject's id; or an institution's code")]
@@ -141,9 +139,7 @@ def openapi(_: Reader) -> Response:
 
 def describe() -> dict[str, Any]:  # Any: an OpenAPI document
     """The document, with the shapes of msgspec among its components."""
-    document = get_openapi(
-        title="fundwatch", version="1", routes=[r for r in app.routes if getattr(r, "path", "").startswith("/api/v1")]
-    )
+    document = get_openapi(title="fundwatch", version="1", routes=router.routes)
     _, components = msgspec.json.schema_components(_SHAPES, ref_template=_REF)
     text = {"type": "string"}
     problem = {

@@ -245,10 +245,18 @@ def changes_since(store: Store, since: datetime, most: int = 20_000) -> Sequence
     """When alerts changed, newest first, back to ``since``; at most so many."""
     found: list[datetime] = []
     at = t.alert_event.c
-    query = select(at.at).where(at.kind != VIEWED, at.revision.is_not(None)).order_by(at.seq.desc()).limit(most)
+    query = select(at.at).where(at.revision.is_not(None)).order_by(at.seq.desc()).limit(most)
     with store.engine.connect() as db:
         for (moment,) in db.execution_options(yield_per=500).execute(query):
             if moment < since - timedelta(minutes=1):
                 break
             found.append(moment)
     return found
+
+
+def last_change(store: Store) -> datetime | None:
+    """When an alert changed last; log-ins and views are no changes."""
+    at = t.alert_event.c
+    query = select(at.at).where(at.revision.is_not(None)).order_by(at.seq.desc()).limit(1)
+    with store.engine.connect() as db:
+        return db.execute(query).scalar_one_or_none()

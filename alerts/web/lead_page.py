@@ -216,16 +216,22 @@ def _record(event: Evidence, shows: bool, words: Words) -> RecordLine:
 
 
 def _amounts(row: LeadRow, alert: Alert, evidence: Sequence[Evidence], words: Words) -> Amounts:
-    bills = [event for event in evidence if event.event_type == "setl" and event.event_id in alert.events]
-    fund = sum(bill.fund_fen for bill in bills)
-    if fund == row.amount_at_risk_fen and bills:
+    settled = [event for event in evidence if event.event_type == "setl"]
+    shown = [event for event in settled if event.event_id in alert.events]
+    bills = next((some for some in (shown, settled) if some and _fund(some) == row.amount_at_risk_fen), None)
+    if bills is not None:
         how = words("lead.amounts.sum", n=len(bills))
-    elif row.amount_at_risk_fen or fund:
-        how = words("lead.amounts.other", sum=words.yuan(fund))
+    elif row.amount_at_risk_fen or settled:
+        how = words("lead.amounts.other", sum=words.yuan(_fund(shown)))
     else:
         how = words("lead.amounts.none")
+    bills = bills if bills is not None else shown
     total = words.yuan(sum(bill.total_fen for bill in bills)) if bills else "—"
     return Amounts(words.yuan(row.amount_at_risk_fen), words.yuan(row.fund_paid_fen), total, how)
+
+
+def _fund(bills: Sequence[Evidence]) -> int:
+    return sum(bill.fund_fen for bill in bills)
 
 
 def _law(alert: Alert, words: Words) -> Law:

@@ -8,7 +8,7 @@ break says the last ``seq`` it saw and gets what it missed first. A client that 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from alerts.store import STORE_AWAY, Entry, LeadRow, Store, within
-from alerts.web.desk import Item, changes_since, item
+from alerts.web.desk import Item, changes_since, item, last_change
 from alerts.web.gate import Clock
 
 POLL_S = 0.25  # how often alert_event is looked at
@@ -195,8 +195,7 @@ class Hub:
         if not self._began.is_set():
             self.seq = await asyncio.to_thread(self.store.last_seq)
             self._count(await asyncio.to_thread(changes_since, self.store, self.clock() - HOUR))
-            counts = await asyncio.to_thread(self.store.counts)
-            self.last = self.last or counts.last_change
+            self.last = self.last or await asyncio.to_thread(last_change, self.store)
             self._began.set()
         self.is_away = False
 
@@ -232,8 +231,14 @@ def _kinds(entries: Sequence[Entry]) -> dict[str, str]:
 
 
 async def stream(
-    hub: Hub, areas: tuple[str, ...], after: int | None, form: str, encode: Encode, still_in: Callable[[], bool]
-) -> AsyncIterator[bytes]:
+    hub: Hub,
+    areas: tuple[str, ...],
+    after: int | None,
+    form: str,
+    encode: Encode,
+    still_in: Callable[[], bool],
+    beat_s: float = BEAT_S,
+) -> AsyncGenerator[bytes]:
     """Server-sent events: what was missed, then what comes; ``still_in`` is asked at every sign of life (it blocks)."""
     async with hub.subscribed() as subscriber:
         yield b"retry: 2000\n\n"
@@ -244,7 +249,7 @@ async def stream(
             seen = missed.seq
             yield told(missed, areas, form, encode)
         while True:
-            news = await subscriber.next(BEAT_S)
+            news = await subscriber.next(beat_s)
             if news is None:
                 if not await asyncio.to_thread(still_in):
                     yield event("bye", Resync(seen))

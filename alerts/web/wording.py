@@ -25,7 +25,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 _ARTICLE = re.compile(r"第([一二三四五六七八九十]+)条(?:第([一二三四五六七八九十]+)项)?")
 _DIGITS = "零一二三四五六七八九"
-_ORG = re.compile(r"\b[A-Z]\d{11}\b")
+_ORG = re.compile(r"(?<![A-Za-z0-9])[A-Z]\d{11}(?!\d)")
 _NUMBER = r"\d[\d,]*(?:\.\d+)?"
 _ZH_UNIT = "公里/小时|小时|分钟|公里|元|秒|天|晚|次|家|张|人|盒|条|笔|名|种|分|个|岁|%"
 _EN_UNIT = (

@@ -27,7 +27,7 @@ from detectors.file import File
 from detectors.finding import Check, Exclusion, Figure, Law, Level, Subject
 from detectors.ledger import VISIT, WARD, Ledger
 from detectors.settlement_kinds import DAY_SURGERY, MedTypes, is_one_of
-from detectors.stays import Admissions, charged, in_scope, stay_of
+from detectors.stays import Admissions, StayInHospital, charged, in_scope, stay_of
 from detectors.unit import DAY, HOUR, MINUTE, Cell, Link, Unit, Whole
 from detectors.wording import clock, day_en, day_zh, hours, how_long, how_long_en, yuan, yuan_en
 
@@ -110,7 +110,7 @@ class GhostBedAbsence:
 
     def judge(self, unit: Unit) -> Iterator[Finding]:
         stay = stay_of(unit)
-        if stay is None:
+        if stay is None or self.all_in_order(unit, stay):
             return
         log = log_of(unit, stay, self.exempt_wards)
         faces = [check for check in log.missed if check.result == "face_mismatch"]
@@ -123,6 +123,19 @@ class GhostBedAbsence:
         ]
         if signs:
             yield self.finding(unit, log, signs, Level.RED if faces else Level.ORANGE)
+
+    def all_in_order(self, unit: Unit, stay: StayInHospital) -> bool:
+        """Seen in bed at every check, and often enough: most stays, and quickly told."""
+        since = stay.begin
+        for row in unit.rows(Presence):
+            if row.result != "pass" or row.check_type == "gate" or row.happened_at - since > self.unchecked:
+                return False
+            since = row.happened_at
+        if stay.end - since <= self.unchecked:
+            return True
+        due = since + self.unchecked + GRACE
+        unit.wake(due)
+        return unit.now < due
 
     def missed_rounds(self, unit: Unit, log: BedsideLog) -> Iterator[Sign]:
         """(a): scheduled checks that failed one after the other. A record of presence or leave ends the run."""

@@ -264,6 +264,11 @@ CASES = (
         GHOST,
         (P, SEEN, *rounds("04 15:30", "Q"), *rounds("05 20:00", "R"), check("06 21:00", "pass", "S", ward="V")),
     ),
+    Case(
+        "seen in intensive care, where nobody wrote that he was moved to (X19)",
+        GHOST,
+        (*SILENT, *rounds("04 20:00, 05 09:00, 05 20:00, 06 09:00", "P", ward="ICU")),
+    ),
     Case("moved to intensive care before it would be noticed (X19)", GHOST, (*SILENT, moved("05 10:00", "ICU"))),
     Case("only one other patient was checked (X19)", GHOST, (P, SEEN, *rounds(DAILY, "Q"), JUST_DUE)),
     Case(

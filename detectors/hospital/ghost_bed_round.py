@@ -13,7 +13,6 @@ from detectors.file import File
 from detectors.finding import Check, Figure, Law, Level, Period, Subject
 from detectors.ledger import VISIT, WARD, Ledger
 from detectors.unit import DAY, HOUR, MINUTE, Cell, Link, Unit, Whole
-from detectors.wording import clock, day_en, day_zh
 
 CAMERA = 10 * MINUTE  # recordings to ask for, before and after (domain.md 6.3)
 EXPECTED = frozenset({"pass", "face_mismatch", "not_found", "refused"})  # on leave: not expected; the rest: unknown
@@ -114,10 +113,10 @@ class GhostBedRound:
             level=Level.ORANGE,
             subject=Subject("area", unit.key),
             period=Period(day.isoformat(), start, start + DAY),
-            zh=f"{day_zh(since)}{clock(since)}突击核验，应在床{n}人，实际在床{there}人，在床率{worst.ratio:.0%}，不到{self.in_bed:.0%}。",
+            zh=f"突击核验应在床{n}人，实际在床{there}人，在床率{worst.ratio:.1%}，不到{self.in_bed:.0%}。",
             en=(
-                f"{there} of {n} patients were in bed on an unannounced round on {day_en(since)} {clock(since)}: "
-                f"{worst.ratio:.0%}, under {self.in_bed:.0%}."
+                f"{there} of {n} expected patients were in bed on an unannounced round: "
+                f"{worst.ratio:.1%}, under {self.in_bed:.0%}."
             ),
             shows=[look for round_ in rounds for look in round_.looks if look.result != "pass"],
             also=[look for round_ in rounds for look in round_.looks],

@@ -15,7 +15,7 @@ import msgspec
 from detectors.event import CHINA
 from stream_app.schema import SHAPES
 from stream_app.schema import schema as schema_of
-from stream_app.settings import Duration, NotRunningError, Settings, SettingsError, duration
+from stream_app.settings import Duration, Settings, duration
 
 if TYPE_CHECKING:
     from replay.send import Sender, Tally
@@ -77,15 +77,6 @@ files_argument = click.argument(
 json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
 
 
-def _settings(data: Path | None) -> Settings:
-    try:
-        return Settings.load(data_dir=data)
-    except SettingsError as error:
-        raise Failure(str(error), 2) from None
-    except NotRunningError as error:
-        raise Failure(str(error), AWAY) from None
-
-
 @click.command()
 @files_argument
 @click.option("--speed", type=Speed(), default="max", help="60: an hour of the recording in a minute.  [default: max]")
@@ -118,7 +109,7 @@ def send(
 
     if wait and unread:
         raise click.UsageError("--wait needs workers that read; leave out --unread")
-    settings = _settings(data)
+    settings = Settings.load(data_dir=data)
     with _said() as show, _sending():
         began = monotonic()
         sender = Sender(
@@ -133,7 +124,7 @@ def send(
             tally = sender.send(files)
             seconds = monotonic() - began
             if wait:
-                sender.settle(_nothing_due(settings), timeout)
+                sender.settle(nothing_due(settings), timeout)
     rate = round(tally.sent / seconds, 1)
     sent = Sent(tally.sent, tally.unreadable, dict(tally.by_topic), round(seconds, 3), rate, wait)
     if as_json:
@@ -177,7 +168,7 @@ def _interruptible(sender: "Sender") -> Iterator[None]:
         ) from None
 
 
-def _nothing_due(settings: Settings) -> Callable[[], bool]:
+def nothing_due(settings: Settings) -> Callable[[], bool]:
     """Asks Redis whether a unit is still to be judged again, at the business time reached (stream_app/memory.py)."""
     from redis import Redis
     from redis.backoff import ExponentialBackoff
@@ -187,13 +178,13 @@ def _nothing_due(settings: Settings) -> Callable[[], bool]:
     redis = Redis.from_url(settings.redis.url, retry=Retry(ExponentialBackoff(cap=1.0), 3))
     prefix = f"{{{settings.redis.prefix}}}"
 
-    def nothing_due() -> bool:
+    def ask() -> bool:
         try:
             return not redis.zcount(f"{prefix}:due", "-inf", int(redis.get(f"{prefix}:now") or 0))
         except RedisError:
             return False  # away: nobody knows, so go on waiting
 
-    return nothing_due
+    return ask
 
 
 @contextmanager
@@ -228,8 +219,9 @@ def _line(tally: "Tally") -> str:
 
 
 @click.command()
+@click.option("--every", type=Span(), default="30s", show_default=True, help="Write what has come at least so often.")
 @data_option
-def archive(data: Path | None) -> None:
+def archive(every: timedelta, data: Path | None) -> None:
     """Keep every event as Parquet by business day, until it is stopped (SIGTERM, Ctrl-C).
 
     The embedded system runs one. In production run one or several; they share the work.
@@ -243,9 +235,9 @@ def archive(data: Path | None) -> None:
 
     from stream_app.archiver import run_archiver
 
-    settings = _settings(data)
+    settings = Settings.load(data_dir=data)
     try:
-        run_archiver(settings)
+        run_archiver(settings, every)
     except (OSError, duckdb.Error) as error:
         raise Failure(
             f"the archive {settings.archive.dir} cannot be written: {error}; nothing is acknowledged"
@@ -327,7 +319,7 @@ def resend(files: tuple[str, ...], data: Path | None, as_json: bool) -> None:
     from replay.recording import lines
     from replay.send import Sender, Sent
 
-    settings = _settings(data)
+    settings = Settings.load(data_dir=data)
     still_bad, began = 0, monotonic()
     with _said() as show, _sending():
         sender = Sender(settings.kafka.client(), settings.kafka.group, most_behind=None, show=show)
@@ -360,7 +352,7 @@ def _quarantined(data: Path | None) -> Iterator["Kept"]:
 
     from stream_app.quarantine import kept
 
-    settings = _settings(data)
+    settings = Settings.load(data_dir=data)
     try:
         yield from kept(settings.kafka.client())
     except KafkaException as error:

@@ -12,6 +12,7 @@ from detectors.finding import Evidence, Figure
 
 LEFT, RIGHT = 168, 838
 LANE = 50
+SALE_LANE = 66  # with two lines of words at each sale
 TOP = 34
 MOST_LANES = 12
 APART = timedelta(hours=6)  # uses further apart than this are another journey
@@ -25,18 +26,21 @@ class Lanes:
     axis: Axis
     orgs: list[str]
     top: float
+    lane: float = LANE
 
     @classmethod
-    def of(cls, events: Sequence[Evidence], top: float = TOP) -> "Lanes":
+    def of(cls, events: Sequence[Evidence], top: float = TOP, lane: float = LANE) -> "Lanes":
         orgs = list(dict.fromkeys(event.org for event in events))[:MOST_LANES]
-        return cls([e for e in events if e.org in orgs], Axis.of([e.at for e in events], LEFT, RIGHT, 0.06), orgs, top)
+        return cls(
+            [e for e in events if e.org in orgs], Axis.of([e.at for e in events], LEFT, RIGHT, 0.06), orgs, top, lane
+        )
 
     @property
     def bottom(self) -> float:
-        return self.top + LANE * len(self.orgs)
+        return self.top + self.lane * len(self.orgs)
 
     def y(self, org: str) -> float:
-        return self.top + LANE * self.orgs.index(org) + LANE / 2
+        return self.top + self.lane * (self.orgs.index(org) + 0.5)
 
     def frame(self, drawing: Drawing, words: Words) -> None:
         """Time above, institutions at the left."""
@@ -97,7 +101,7 @@ def chain(shown: Sequence[Evidence], also: Sequence[Evidence], words: Words) -> 
     if not sales:
         return None
     moved = [event for event in events if event.event_type == "inv"]
-    lanes = Lanes.of(sorted([*moved, *sales], key=lambda event: event.at), TOP + 8)
+    lanes = Lanes.of(sorted([*moved, *sales], key=lambda event: event.at), TOP + 12, SALE_LANE)
     drawing = Drawing(lanes.bottom + 20, words("chart.chain.label", n=len(lanes.orgs)))
     lanes.frame(drawing, words)
     for one, other in pairwise([event for event in sales if event.org in lanes.orgs]):
@@ -169,10 +173,12 @@ def _sold(drawing: Drawing, lanes: Lanes, sale: Evidence, n: int, words: Words) 
     x, y = lanes.axis.x(sale.at), lanes.y(sale.org)
     drawing.disc(x, y, 5.5, css, words.moment(sale.at, seconds=True))
     said = f"{words.moment(sale.at)} {words('chart.chain.nth', n=n)}"
-    drawing.text(x, y - 10, said, "t1 t11 c" if n == 1 else "tred t11 c")
     who = words("person.tail", tail=tail(sale.person)) if sale.person else ""
     amount = words.yuan(sale.total_fen) if sale.total_fen else ""
-    drawing.text(x, y + 18, f"{who} {amount}".strip(), "t3 t11 c")
+    # the way comes from the upper left and goes on to the lower right: words stand at the upper right, else below
+    at, end = (y - 22, "") if x + wide(said) < WIDTH else (y + 18, " e")
+    drawing.text(x, at, said, f"{'t1' if n == 1 else 'tred'} t11{end}")
+    drawing.text(x, at + 14, f"{who}  {amount}".strip(), f"t3 t11{end}")
 
 
 def _once(sales: Sequence[Evidence]) -> list[Evidence]:

@@ -28,7 +28,7 @@ def split(events: Sequence[Evidence], words: Words) -> Chart | None:
         return None
     last = max([event.at for event in events])
     axis = Axis.of([stays[0].admission.at, *(stay.end or last for stay in stays)], LEFT, RIGHT)
-    drawing = Drawing(TOP + 66 + 44 * (len(stays) > 1), words("chart.split.label", n=len(stays)))
+    drawing = Drawing(TOP + 92 + 54 * (len(stays) > 1), words("chart.split.label", n=len(stays)))
     drawing.line(0, TOP + 24, WIDTH, TOP + 24, "ln2")
     for tick in axis.ticks():
         drawing.line(axis.x(tick), 22, axis.x(tick), TOP + 40, "ln")
@@ -55,12 +55,13 @@ def _stays(events: Sequence[Evidence]) -> list[Stay]:
 def _stay(drawing: Drawing, axis: Axis, stay: Stay, n: int, last: datetime, words: Words) -> None:
     since, to = axis.x(stay.admission.at), axis.x(stay.end or last)
     drawing.box(since, TOP + 16, to - since, 16, "fi" if n == 1 else "fred")
-    row = TOP + 56 + 44 * ((n - 1) % 2)
+    row = TOP + 54 + 54 * ((n - 1) % 2)
     drawing.line(since, TOP + 32, since, row - 2, "ln2")
-    about = [words.days(stay.admission.at, stay.end), _length(stay, words), words.org(stay.admission.org)]
-    more = [stay.admission.facts.get(name, "") for name in ("dept", "diag")]
+    about = [words.days(stay.admission.at, stay.end), _length(stay, words)]
+    more = [words.org(stay.admission.org), *(stay.admission.facts.get(name, "") for name in ("dept", "diag"))]
     drawing.text(since + 6, row, words("chart.split.stay", n=n), "tb")
-    drawing.text(since + 6, row + 17, "  ".join(filter(None, [*about, *more])), "t11")
+    drawing.text(since + 6, row + 16, "  ".join(filter(None, about)), "t11 t1")
+    drawing.text(since + 6, row + 31, "  ".join(filter(None, more)), "t11 t3")
 
 
 def _length(stay: Stay, words: Words) -> str:

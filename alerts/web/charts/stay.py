@@ -143,13 +143,15 @@ def _settled(event: Evidence, words: Words) -> str:
 
 def _beside(drawing: Drawing, x: float, y: float, said: str, taken: list[float]) -> None:
     """A label beside its mark, where there is room; not over another of the same day."""
-    if any(abs(x - other) < 210 for other in taken):
+    near = sum(abs(x - other) < 210 for other in taken)
+    if near > 1:
         return
     taken.append(x)
+    base = y + 12.5 if near else y - 6
     if x < (LEFT + RIGHT) / 2:
-        drawing.text(x + 11, y - 5, said, "torg t11")
+        drawing.text(x + 9, base, said, "torg t11")
     else:
-        drawing.text(x - 11, y - 5, said, "torg t11 e")
+        drawing.text(x - 9, base, said, "torg t11 e")
 
 
 def _check(drawing: Drawing, x: float, y: float, event: Evidence, words: Words) -> None:
@@ -181,10 +183,10 @@ def _absences(drawing: Drawing, y: float, axis: Axis, events: Sequence[Evidence]
 
 
 def _hatch(drawing: Drawing, y: float, left: float, right: float) -> None:
-    drawing.box(left, y - 5.5, right - left, 11, "away")
+    drawing.box(left, y - 4.5, right - left, 9, "away")
     x = left + 5
     while x < right - 3:
-        drawing.line(x, y + 5, x + 3, y - 5, "ln2")
+        drawing.line(x, y + 4, x + 3, y - 4, "ln2")
         x += 7
 
 

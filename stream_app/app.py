@@ -1,0 +1,354 @@
+"""The way of an event, live. From Kafka to verdicts, and from verdicts to the alert store.
+
+    fetched batch -> read (or quarantine) -> Judge.hear over Redis -> verdicts on Kafka, acknowledged -> source acknowledged
+    verdicts -> keeper, one transaction a batch -> acknowledged; the publisher tails the store onto the alerts topic
+
+Whatever is away (Redis, Kafka, the store), the batch in hand is tried again with back-off and nothing is acknowledged.
+"""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from random import uniform
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import faust
+import msgspec
+import structlog
+from confluent_kafka import KafkaException, Message, Producer
+from prometheus_client import start_http_server
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from alerts import keeper
+from alerts.publish import Message as Outgoing
+from alerts.publish import publish_forever
+from alerts.store import STORE_AWAY, Store, StoreError
+from detectors.catalogue import DETECTORS
+from detectors.event import EVER, Event, Record
+from detectors.finding import UnitId, Verdict
+from detectors.judge import Judge
+from detectors.wire import Refused
+from stream_app import metrics, quarantine, topics, transport
+from stream_app.arrivals import Arrival, Arrivals, Slice
+from stream_app.memory import Memory
+from stream_app.quarantine import Floodgate
+from stream_app.settings import Settings
+from stream_app.transport import Batch
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+DELIVERY_S = 30.0  # how long Kafka may take for one batch before it is tried again
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
+PATIENCE_S = 0.25  # how long a partition that lags is waited for
+IDLE_S = 1.0  # how often a worker that hears nothing looks whether something has become due
+FORGET_S = 60.0  # a slice of the memory is looked through so often
+
+_verdict = msgspec.json.Encoder().encode
+_read_verdict = msgspec.json.Decoder(Verdict).decode
+
+
+class NotDelivered(Exception):  # noqa: N818 - it says what happened to the messages
+    """Kafka did not confirm all messages of a batch."""
+
+
+class Line:
+    """One worker's way from batches to verdicts. All of it runs in one thread: the memory is not shared."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._lateness = settings.lateness
+        redis = Redis.from_url(
+            settings.redis.url, socket_timeout=10, socket_connect_timeout=3, retry=Retry(NoBackoff(), 0)
+        )
+        self._memory = Memory(redis, prefix=f"{{{settings.redis.prefix}}}")
+        self._producer = _producer(settings)
+        self._judge = Judge(
+            memory=self._memory, detectors=DETECTORS, publish=self._publish, on_crash=_report_crash
+        )
+        self._floodgates: dict[str, Floodgate] = {}
+        self._now = EVER  # W as this worker last saw it
+        self._reached: defaultdict[tuple[str, int], datetime] = defaultdict(lambda: EVER)  # the same, by partition
+        self._cursor = 0
+
+    def process(self, arrivals: Sequence[Arrival]) -> None:
+        """Judge these messages; when this returns, all that follows from them is on Kafka. Raises FloodError."""
+        began = time.monotonic()
+        refused: list[tuple[Refused, Arrival]] = []
+        records: list[Record] = []
+        events: list[Event] = []
+        for row in self._rows(arrivals, refused):
+            if isinstance(row, Record):
+                records.append(row)
+            else:
+                events.append(row)
+        self._quarantine(arrivals, refused)
+        if records:
+            self._judge.learn(records)
+        if events:
+            self._judge.hear(events)
+        self.tick()
+        self._measure(arrivals, began)
+
+    def tick(self) -> None:
+        """Judge what has become due."""
+        while self._judge.tick():
+            pass
+        metrics.HEARTBEAT.labels("worker").set_to_current_time()
+
+    def idle(self) -> None:
+        """Nothing came: somebody else may have moved the time on."""
+        self._memory.remember(())
+        self.tick()
+
+    def forget(self) -> None:
+        """Look through a slice of the memory for what nobody can need any more."""
+        self._cursor = self._memory.forget(self._cursor)
+
+    def _rows(self, arrivals: Sequence[Arrival], refused: list[tuple[Refused, Arrival]]) -> Iterator[Any]:
+        """Events and records that count, in their order. Any: Event or Record."""
+        for arrival in arrivals:
+            row = arrival.row
+            if isinstance(row, Refused):
+                refused.append((row, arrival))
+            elif row is None:
+                continue  # a subject deleted from the compacted topic
+            elif row.is_test:
+                metrics.TESTS.labels(arrival.topic).inc()
+            elif not isinstance(row, Record) and (late := self._too_late(row, arrival.topic, arrival.partition)):
+                refused.append((late, arrival))
+            else:
+                metrics.EVENTS.labels(arrival.topic, str(type(row).__struct_config__.tag)).inc()
+                yield row
+
+    def _too_late(self, event: Event, topic: str, partition: int) -> Refused | None:
+        """What comes later than the lateness promised takes no part (readings 1).
+
+        Measured in its own partition, where order is order of arrival; other partitions may be ahead only because
+        this one lags, so against them what the centre received in time is never late.
+        """
+        lateness: timedelta | None = getattr(self._lateness, topic, None)
+        moment, received = event.happened_at, event.received_at
+        reached = self._reached[topic, partition]
+        received_late = lateness is not None and (received is None or received - moment > lateness)
+        self._now = max(self._now, moment)
+        self._reached[topic, partition] = max(reached, moment)
+        if lateness is not None and moment < (self._now if received_late else reached) - lateness:
+            metrics.LATE.labels(topic, "dropped").inc()
+            return Refused("too_late", f"more than {lateness} behind {self._now.isoformat()}", "biz_time")
+        return None
+
+    def _quarantine(self, arrivals: Sequence[Arrival], refused: Sequence[tuple[Refused, Arrival]]) -> None:
+        for topic, messages in Counter(arrival.topic for arrival in arrivals).items():
+            unreadable = [why for why, from_ in refused if from_.topic == topic and why.reason != "too_late"]
+            self._floodgates.setdefault(topic, Floodgate()).count(messages, unreadable)
+        for why, arrival in refused:
+            metrics.REFUSED.labels(arrival.topic, why.reason).inc()
+        self._deliver(
+            [
+                (topics.QUARANTINE, None, quarantine.record(why, m.value or b"", topic, partition, m.offset), None)
+                for why, (_, topic, partition, m, _) in refused
+            ]
+        )
+
+    def _publish(self, verdicts: Sequence[Verdict]) -> None:
+        self._deliver([(topics.VERDICTS, _key(verdict.unit), _verdict(verdict), None) for verdict in verdicts])
+        for verdict in verdicts:
+            metrics.VERDICTS.labels("said" if verdict.leads else "withdrawn").inc()
+
+    def _deliver(self, messages: Sequence[tuple[str, bytes | None, bytes, Any]]) -> None:
+        deliver(self._producer, messages)
+
+    def _measure(self, arrivals: Sequence[Arrival], began: float) -> None:
+        metrics.BATCH.observe(time.monotonic() - began)
+        if arrivals:
+            metrics.END_TO_END.observe(max(0.0, time.time() - arrivals[0].message.timestamp / 1000))
+        metrics.WATERMARK.set(self._now.timestamp())
+
+
+def run_worker(settings: Settings) -> None:
+    """Judge and keep until told to stop. Raises SystemExit with the exit code."""
+    app = transport.make_app(settings)
+    thread = ThreadPoolExecutor(1, "judge")
+    line = Line(settings)
+    store = Store.open(settings.store.url)
+    if settings.metrics.port:
+        start_http_server(settings.metrics.port, settings.metrics.host)
+    heard = {"at": time.monotonic()}
+
+    async def watch(stream: faust.Stream[Batch]) -> None:
+        async for piece in _in_order(stream):
+            heard["at"] = time.monotonic()
+            await _insist(thread, partial(line.process, piece.arrivals))
+            for acknowledge in piece.finished:
+                acknowledge()
+
+    async def keep(stream: faust.Stream[Batch]) -> None:
+        async for event in stream.noack().events():
+            await asyncio.get_running_loop().run_in_executor(None, _keep, store, event.value)
+            event.ack()
+
+    async def publish() -> None:
+        producer = _producer(settings)
+
+        async def send(messages: Sequence[Outgoing]) -> None:
+            rows = [(topics.ALERTS, message.key, message.value, list(message.headers)) for message in messages]
+            await asyncio.to_thread(_insist_now, lambda: deliver(producer, rows))
+
+        holder = f"{os.getpid()}-{uuid4().hex[:8]}"
+        await publish_forever(store, send, holder=holder, on_away=lambda why: log.warning("store.away", why=str(why)))
+
+    async def idle() -> None:
+        if time.monotonic() - heard["at"] > IDLE_S:
+            await _insist(thread, line.idle)
+
+    async def forget() -> None:
+        await _insist(thread, line.forget)
+
+    # Faust's own annotations name the stream's protocol, which lacks noack()
+    app.agent(transport.batch_topic(app, *topics.EVENTS), name="watch")(watch)  # type: ignore[arg-type]
+    app.agent(transport.batch_topic(app, topics.VERDICTS), name="keep")(keep)  # type: ignore[arg-type]
+    app.task(publish)
+    app.timer(IDLE_S)(idle)
+    app.timer(FORGET_S)(forget)
+    log.info("worker.starting", detectors=[detector.id for detector in DETECTORS])
+    try:
+        transport.run(app)
+    finally:
+        thread.shutdown(wait=False, cancel_futures=True)
+        store.close()
+
+
+async def _in_order(stream: faust.Stream[Batch]) -> AsyncIterator[Slice]:
+    """The stream's batches, merged (arrivals.py). Who is silent for PATIENCE_S is not waited for."""
+    arrivals = Arrivals()
+    events = aiter(stream.noack().events())
+    coming = asyncio.ensure_future(anext(events))
+    try:
+        while True:
+            await asyncio.wait({coming}, timeout=PATIENCE_S if arrivals else None)
+            if coming.done():
+                event = coming.result()
+                _look_at(event.value)
+                arrivals.add(event.value, event.ack)
+                coming = asyncio.ensure_future(anext(events))
+                await asyncio.sleep(0)  # what is fetched already comes at once
+                if coming.done() or not arrivals.complete():
+                    continue
+            while arrivals and (piece := arrivals.take()).arrivals:
+                yield piece
+                if coming.done():
+                    break
+    finally:
+        coming.cancel()
+
+
+def _look_at(batch: Batch) -> None:
+    metrics.LAG.labels(batch.topic, str(batch.partition)).set(max(0, batch.end - batch.last - 1))
+    if batch.missing and batch.topic != topics.REFERENCE:
+        metrics.GAPS.labels(batch.topic).inc(batch.missing)
+        log.error("batch.offsets_missing", topic=batch.topic, partition=batch.partition, missing=batch.missing)
+
+
+def _keep(store: Store, batch: Batch) -> None:
+    """One transaction for all verdicts of a batch. Runs in a thread; tries again while the store is away."""
+    verdicts = [_read_verdict(message.value) for message in batch if message.value is not None]
+    changes = _insist_now(lambda: keeper.keep(store, verdicts, datetime.now(UTC)))
+    for change in changes:
+        metrics.ALERTS.labels(change.alert.detector, change.alert.level, change.change).inc()
+    if changes:
+        metrics.ALERT_LATENCY.observe(max(0.0, time.time() - batch.records[0].timestamp / 1000))
+    metrics.HEARTBEAT.labels("keeper").set_to_current_time()
+
+
+AWAY: dict[type[Exception], str] = {
+    RedisError: "redis",
+    KafkaException: "kafka",
+    NotDelivered: "kafka",
+    StoreError: "store",
+    **dict.fromkeys(STORE_AWAY, "store"),
+}
+
+
+async def _insist(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    """Do it in the judging thread, again and again while a server is away."""
+    return await asyncio.get_running_loop().run_in_executor(thread, _insist_now, work)
+
+
+def _insist_now(work: Callable[[], T]) -> T:
+    """Blocks. What is no server's absence is raised."""
+    pause, since = FIRST_PAUSE_S, time.monotonic()
+    while True:
+        try:
+            return work()
+        except tuple(AWAY) as error:
+            server = next(name for kind, name in AWAY.items() if isinstance(error, kind))
+            metrics.STATE_ERRORS.labels(server).inc()
+            log.warning(
+                f"{server}.away",
+                why=str(error)[:300],
+                since_s=round(time.monotonic() - since, 1),
+                todo=f"see that {server} runs and can be reached (fundwatch check); nothing is acknowledged meanwhile",
+            )
+            time.sleep(pause * uniform(0.8, 1.2))
+            pause = min(LONGEST_PAUSE_S, pause * 2) if server != "redis" else min(2.0, pause * 2)
+
+
+def _producer(settings: Settings) -> Producer:
+    return Producer(
+        {
+            **topics.quiet(settings.kafka),
+            "acks": "all",
+            "enable.idempotence": True,
+            "linger.ms": 1,
+            "queue.buffering.max.messages": 100_000,
+            "message.max.bytes": topics.LARGEST_MESSAGE,
+            "delivery.timeout.ms": int(DELIVERY_S * 1000),
+        }
+    )
+
+
+def deliver(producer: Producer, messages: Sequence[tuple[str, bytes | None, bytes, Any]]) -> None:
+    """Send (topic, key, value, headers) and return when Kafka has all. Raises NotDelivered, KafkaException.
+
+    Any: confluent-kafka's kind of headers, or None.
+    """
+    if not messages:
+        return
+    faults: list[str] = []
+
+    def confirmed(error: Any, message: Message) -> None:
+        if error is not None:
+            faults.append(str(error))
+
+    for topic, key, value, headers in messages:
+        while True:
+            try:
+                producer.produce(topic, value, key, headers=headers or [], on_delivery=confirmed)
+                break
+            except BufferError:
+                producer.poll(0.1)
+    left = producer.flush(DELIVERY_S + 5)
+    if left or faults:
+        with contextlib.suppress(KafkaException):
+            producer.purge()
+            producer.flush(1)
+        raise NotDelivered(f"{left + len(faults)} of {len(messages)} messages: {faults[0] if faults else 'no answer'}")
+
+
+def _key(unit: UnitId) -> bytes:
+    return "\x1f".join(unit).encode()
+
+
+def _report_crash(unit: UnitId, error: Exception) -> None:
+    metrics.CRASHES.labels(unit.detector).inc()
+    log.error("detector.raised", detector=unit.detector, cell=unit.cell, error=repr(error)[:300], exc_info=error)

@@ -1,0 +1,34 @@
+"""Every metric of the worker, in one place. Labels come from closed sets, never a person or an institution."""
+
+import os
+
+os.environ.setdefault("PROMETHEUS_DISABLE_CREATED_SERIES", "true")  # read at import; they would double the counters
+
+from prometheus_client import Counter, Gauge, Histogram
+
+EVENTS = Counter("fundwatch_events_ingested_total", "Events decoded and accepted from Kafka", ["topic", "event_type"])
+TESTS = Counter("fundwatch_events_test_total", "Test events dropped", ["topic"])
+REFUSED = Counter("fundwatch_quarantine_messages_total", "Messages written to the quarantine topic", ["topic", "reason"])
+LATE = Counter("fundwatch_events_late_total", "Events behind the lateness allowed", ["topic", "action"])
+GAPS = Counter("fundwatch_offsets_missing_total", "Offsets that Kafka no longer had when they were asked for", ["topic"])
+# How long from the broker taking an event to its verdict being on Kafka?
+END_TO_END = Histogram(
+    "fundwatch_event_end_to_end_seconds",
+    "Broker append time to end of detection",
+    buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
+)
+BATCH = Histogram(
+    "fundwatch_batch_seconds", "Decoding, remembering and judging one batch", buckets=(0.005, 0.02, 0.05, 0.1, 0.5, 1, 5)
+)
+LAG = Gauge("fundwatch_consumer_lag_messages", "Log end offset minus next offset to process", ["topic", "partition"])
+WATERMARK = Gauge("fundwatch_watermark_timestamp_seconds", "Latest business time seen, as a unix timestamp")
+VERDICTS = Counter("fundwatch_verdicts_total", "Verdicts published; withdrawals are those without a lead", ["outcome"])
+CRASHES = Counter("fundwatch_detector_crashes_total", "Detectors that raised", ["detector"])
+STATE_ERRORS = Counter("fundwatch_state_errors_total", "Failed operations, by server", ["server"])
+ALERTS = Counter("fundwatch_alerts_emitted_total", "Changes of alerts stored", ["detector", "level", "change"])
+ALERT_LATENCY = Histogram(
+    "fundwatch_alert_latency_seconds", "Verdict on Kafka to alert stored", buckets=(0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+)
+HEARTBEAT = Gauge(
+    "fundwatch_component_heartbeat_timestamp_seconds", "Unix time of the component's last loop", ["component"]
+)

@@ -1,0 +1,377 @@
+"""The feed in Chromium: what somebody on watch sees and does."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from alerts.alert import alert_id
+from alerts.migrations import upgrade
+from alerts.store import Store
+from detectors.finding import Lead, Level
+from tests.browser import leads
+from tests.browser.site import NAME, PASSWORD, serving, store_in, take_back, tell, until
+
+OFFICE = {"width": 1366, "height": 768}
+PHONE = {"width": 390, "height": 844}
+ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("Chromium is not installed: apt-get install chromium")
+        pytest.skip("Chromium is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("browser") / "empty.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def store(tmp_path: Path, template: Path) -> Iterator[Store]:
+    store = store_in(tmp_path, template)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def site(store: Store) -> Iterator[str]:
+    """A feed with one lead of each kind."""
+    tell(store, *leads.every_kind())
+    with serving(store) as address:
+        yield address
+
+
+class Watched:
+    """What pages of a context complained of, and whom they asked."""
+
+    def __init__(self, context: BrowserContext, site: str) -> None:
+        self.complaints: list[str] = []
+        self.elsewhere: list[str] = []
+        context.on("request", lambda r: None if r.url.startswith(site) else self.elsewhere.append(r.url))
+        context.on("console", lambda m: self.complaints.append(m.text) if m.type in ("error", "warning") else None)
+        context.on("weberror", lambda e: self.complaints.append(str(e.error)))
+
+
+@pytest.fixture
+def context(browser: Browser, site: str) -> Iterator[BrowserContext]:
+    """A browser of its own; the test fails if a page complains or asks another host."""
+    context = browser.new_context(base_url=site, viewport=OFFICE, locale="zh-CN", timezone_id="Asia/Shanghai")
+    watched = Watched(context, site)
+    yield context
+    context.close()
+    assert watched.complaints == []
+    assert watched.elsewhere == []
+
+
+def log_in(page: Page) -> None:
+    page.goto("/login")
+    page.get_by_label("账号").fill(NAME)
+    page.get_by_label("密码").fill(PASSWORD)
+    page.get_by_role("button", name="登录").click()
+    expect(page.locator(".item").first).to_be_visible()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    """The feed, logged in and live."""
+    page = context.new_page()
+    log_in(page)
+    is_live(page)
+    return page
+
+
+def is_live(page: Page) -> None:
+    expect(page.locator("#state")).to_have_attribute("data-state", "live")
+
+
+def row(page: Page, lead: Lead) -> str:
+    return f'.item[data-id="{alert_id(lead)}"]'
+
+
+def tops(page: Page) -> list[float]:
+    """Where the rows stand on the screen."""
+    found: list[float] = page.eval_on_selector_all(".row", "rows => rows.map(r => r.getBoundingClientRect().top)")
+    return found
+
+
+# -- the list
+
+
+def test_a_new_lead_appears_without_a_reload(page: Page, store: Store) -> None:
+    page.evaluate("window.same = true")
+    page.mouse.move(5, 5)
+    tell(store, leads.batch(18))
+    expect(page.locator(".item").first).to_have_attribute("data-id", alert_id(leads.batch(18)))
+    expect(page.locator(".item").first).to_have_class(re.compile("new"))
+    assert page.evaluate("window.same")
+
+
+def test_the_first_lead_of_all_appears_on_an_empty_page(page: Page, store: Store) -> None:
+    page.goto("/?detector=empty_swipe_reverse")
+    expect(page.locator("#empty")).to_be_visible()
+    is_live(page)
+    tell(store, leads.named(leads.batch(18), "empty_swipe_reverse"))
+    expect(page.locator(".item")).to_have_count(1)
+    expect(page.locator("#empty")).to_be_hidden()
+
+
+def test_the_list_stands_still_while_it_is_read(page: Page, store: Store) -> None:
+    page.keyboard.press("j")
+    before = tops(page)
+    tell(store, leads.batch(18), leads.batch(19))
+    expect(page.locator("#pill")).to_have_text("↑ 2条新线索，红2")
+    assert tops(page) == before
+    page.locator("#pill").click()
+    expect(page.locator(".item")).to_have_count(8)
+    expect(page.locator("#pill")).to_be_hidden()
+
+
+def test_a_lead_that_changes_does_so_in_its_place(page: Page, store: Store) -> None:
+    page.keyboard.press("j")
+    before = tops(page)
+    tell(store, leads.graver(leads.far_apart(), Level.RED), ticket=2)
+    place = page.locator(row(page, leads.far_apart()))
+    expect(place).to_have_attribute("data-level", "red")
+    expect(place).to_contain_text("修订2")
+    assert tops(page) == before
+
+
+def test_a_withdrawn_lead_stays_struck_through_with_its_reason(page: Page, store: Store) -> None:
+    take_back(store, leads.taken_back(leads.far_apart()))
+    place = page.locator(row(page, leads.far_apart()))
+    expect(place.locator(".row")).to_have_class(re.compile("gone"))
+    expect(place).to_contain_text("重新判断后本条不再成立")
+
+
+def test_a_pause_is_a_pause(page: Page, store: Store) -> None:
+    page.mouse.move(5, 5)
+    page.keyboard.press("Space")
+    expect(page.locator("#state")).to_have_attribute("data-state", "paused")
+    tell(store, leads.batch(18))
+    expect(page.locator("#pill")).to_be_visible()
+    expect(page.locator(".item")).to_have_count(6)
+    page.keyboard.press("Space")
+    expect(page.locator(".item")).to_have_count(7)
+
+
+def test_filters_go_to_the_address_and_stay_live(page: Page, store: Store) -> None:
+    page.get_by_label("筛选").get_by_role("link", name="橙").click()
+    expect(page).to_have_url(re.compile(r"\?level=orange$"))
+    expect(page.locator(".item")).to_have_count(2)
+    page.get_by_label("筛选").get_by_role("link", name="时空冲突").click()
+    expect(page).to_have_url(re.compile(r"level=orange&detector=geo_time_conflict$"))
+    expect(page.locator(".item")).to_have_count(1)
+    is_live(page)
+    tell(store, leads.batch(18))  # red: not for this list
+    tell(store, leads.of_person(leads.far_apart(), "p00000000000001a2b"))
+    expect(page.locator("#total")).to_have_text("2条")
+    page.go_back()
+    expect(page.locator(".item")).to_have_count(3)
+
+
+def test_more_reads_the_next_page(page: Page, store: Store) -> None:
+    tell(store, *(leads.of_person(leads.far_apart(), f"p{n:017x}") for n in range(60)))
+    page.goto("/")
+    expect(page.locator(".item")).to_have_count(50)
+    page.get_by_role("button", name="更多").click()
+    expect(page.locator(".item")).to_have_count(66)
+    expect(page.get_by_role("button", name="更多")).to_have_count(0)
+
+
+def test_the_summary_follows_the_choice(page: Page) -> None:
+    page.locator(row(page, leads.ghost_bed())).click()
+    expect(page.locator("#side")).to_contain_text("连续未通过")
+    expect(page).to_have_url(re.compile("/$"))
+    page.locator("#side").get_by_role("link", name="打开").click()
+    expect(page).to_have_url(re.compile(alert_id(leads.ghost_bed())))
+
+
+def test_the_keys_do_what_the_bar_says(page: Page) -> None:
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    chosen = page.locator('.row[aria-current="true"]')
+    expect(chosen).to_be_focused()
+    second = page.locator(".row").nth(1).get_attribute("href")
+    expect(chosen).to_have_attribute("href", second or "")
+    page.keyboard.press("k")
+    expect(chosen).not_to_have_attribute("href", second or "")
+    page.keyboard.press("/")
+    expect(page.locator("#search")).to_be_focused()
+    page.keyboard.press("j")
+    expect(page.locator("#search")).to_have_value("j")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/alerts/"))
+    page.keyboard.press("Escape")
+    expect(page.locator(".item")).to_have_count(6)
+
+
+def test_a_search_finds_words_of_the_reason(page: Page) -> None:
+    page.locator("#search").fill("追溯码")
+    page.keyboard.press("Enter")
+    expect(page.locator(".item")).to_have_count(1)
+
+
+# -- many tabs, and a server that goes away
+
+
+def test_many_tabs_are_live_on_one_connection(context: BrowserContext, page: Page, store: Store) -> None:
+    streams: list[str] = []
+    context.on("request", lambda request: streams.append(request.url) if "/live?" in request.url else None)
+    tabs = [context.new_page() for _ in range(7)]
+    for tab in tabs:
+        tab.goto("/")
+        is_live(tab)
+    tell(store, leads.batch(18))
+    for tab in tabs:
+        expect(tab.locator(row(tab, leads.batch(18))).or_(tab.locator("#pill:not([hidden])"))).to_have_count(1)
+    assert streams == []  # the first tab's connection serves them all
+    page.close()
+    tell(store, leads.batch(19))
+    for tab in tabs:
+        expect(tab.locator(row(tab, leads.batch(19))).or_(tab.locator("#pill:not([hidden])"))).to_have_count(1)
+    until(lambda: len(streams) == 1)
+
+
+def test_nothing_is_lost_while_the_server_is_away(browser: Browser, store: Store) -> None:
+    tell(store, *leads.every_kind())
+    with serving(store) as site:
+        port = int(site.rpartition(":")[2])
+        context = browser.new_context(base_url=site, viewport=OFFICE, locale="zh-CN")
+        page = context.new_page()
+        log_in(page)
+        is_live(page)
+        page.mouse.move(5, 5)
+    expect(page.locator("#state")).to_have_attribute("data-state", "again")
+    tell(store, leads.batch(18))
+    with serving(store, port=port):
+        expect(page.locator(row(page, leads.batch(18)))).to_be_visible(timeout=20_000)
+        is_live(page)
+        ids = page.eval_on_selector_all(".item", "items => items.map(item => item.dataset.id)")
+        assert len(ids) == len(set(ids)) == 7
+        context.close()
+
+
+# -- a lead's page
+
+
+@pytest.mark.parametrize("lead", leads.every_kind(), ids=lambda lead: lead.detector)
+def test_a_lead_is_told_with_its_picture(page: Page, lead: Lead) -> None:
+    page.goto(f"/alerts/{alert_id(lead)}")
+    expect(page.locator("svg.chart")).to_be_visible()
+    for heading in ("对照阈值", "过程", "排除情形", "金额", "条款", "数据质量", "原始记录"):
+        expect(page.get_by_role("heading", name=heading)).to_be_visible()
+    page.get_by_text("显示为表格").click()
+    expect(page.get_by_role("table").nth(1)).to_be_visible()
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("lead", leads.every_kind(), ids=lambda lead: lead.detector)
+def test_no_word_of_a_picture_leaves_it(page: Page, lead: Lead, lang: str) -> None:
+    page.goto(f"/prefer?lang={lang}&next=/alerts/{alert_id(lead)}")
+    outside = page.eval_on_selector_all(
+        "svg.chart text",
+        """texts => texts.filter(text => {
+            const box = text.getBBox(), view = text.ownerSVGElement.viewBox.baseVal;
+            return box.x < -1 || box.y < -1 || box.x + box.width > view.width + 1 || box.y + box.height > view.height + 1;
+        }).map(text => text.textContent)""",
+    )
+    assert outside == []
+
+
+def test_an_open_lead_says_when_there_is_a_newer_revision(page: Page, store: Store) -> None:
+    page.goto(f"/alerts/{alert_id(leads.far_apart())}")
+    expect(page.locator("#updated")).to_be_hidden()
+    tell(store, leads.graver(leads.far_apart(), Level.RED), ticket=2)
+    expect(page.locator("#updated")).to_be_visible()
+    page.locator("#updated a").click()
+    expect(page.locator(".head")).to_contain_text("修订2")
+
+
+# -- both languages, both themes, small screens
+
+
+def test_the_language_is_kept(page: Page) -> None:
+    page.get_by_role("link", name="English").click()
+    expect(page.get_by_role("heading", name="Standing leads")).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    page.locator(".row").first.dblclick()
+    expect(page.get_by_role("heading", name="Exclusions")).to_be_visible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_no_page_shuts_anybody_out(page: Page, lang: str, theme: str) -> None:
+    page.goto(f"/prefer?lang={lang}&theme={theme}&next=/")
+    paths = [
+        "/",
+        "/?level=blue&detector=geo_time_conflict",
+        *(f"/alerts/{alert_id(lead)}" for lead in leads.every_kind()),
+    ]
+    found = {path: violations(page, path) for path in paths}
+    page.locator("form.who button").click()
+    found["/login"] = violations(page, "/login")
+    assert {path: grave for path, grave in found.items() if grave} == {}
+
+
+def violations(page: Page, path: str) -> list[str]:
+    """Serious and critical findings of axe."""
+    page.goto(path)
+    for table in page.locator("summary").all():
+        table.click()
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in found if one["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("width", [390, 683, 1024])
+def test_a_narrow_page_does_not_scroll_sideways(page: Page, width: int) -> None:
+    page.set_viewport_size({**PHONE, "width": width})
+    for path in ("/", f"/alerts/{alert_id(leads.batch())}", "/login"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_on_a_phone_a_touch_opens_the_lead(page: Page) -> None:
+    page.set_viewport_size(PHONE)
+    page.goto("/")
+    page.locator(".row").first.click()
+    expect(page).to_have_url(re.compile("/alerts/"))
+
+
+# -- shut
+
+
+def test_an_inline_script_or_style_would_be_refused(browser: Browser, site: str) -> None:
+    context = browser.new_context(base_url=site)
+    page = context.new_page()
+    refused: list[str] = []
+    page.on("console", lambda m: refused.append(m.text) if "Content Security Policy" in m.text else None)
+    page.goto("/login")
+    page.evaluate(
+        "document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.ran = true'}))"
+    )
+    assert page.evaluate("window.ran") is None
+    context.close()
+    assert refused
