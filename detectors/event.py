@@ -386,6 +386,11 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="e
         """What the record is about: the key under which it is looked up."""
         raise TypeError("every kind of record names its subject")
 
+    @property
+    def edition(self) -> str:
+        """Tells apart what may hold of one subject at the same time; "" where a later record replaces an earlier."""
+        return ""
+
 
 Status = Literal["active", "suspended", "dead", "lost_card", "settlement_suspended"]
 
@@ -505,6 +510,10 @@ class CalendarRecord(Record, frozen=True, kw_only=True, omit_defaults=True, gc=F
     def subject(self) -> str:
         return f"{self.day.isoformat()}/{self.org or self.village}"
 
+    @property
+    def edition(self) -> str:
+        return self.kind or ""
+
 
 class AgreementRecord(Record, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="ref.agreement"):
     indicator: Text
@@ -545,6 +554,10 @@ class ExceptionRecord(Record, frozen=True, kw_only=True, omit_defaults=True, gc=
     @property
     def subject(self) -> str:
         return f"{self.kind}/{self.person or self.org or self.item}"
+
+    @property
+    def edition(self) -> str:
+        return self.exception
 
 
 Event = (

@@ -65,8 +65,8 @@ def mass_day(unit: Unit, day: date, at: datetime, org: str, villages: Sequence[s
 
 
 def _is_mass_day(unit: Unit, day: date, at: datetime, place: str) -> bool:
-    record = unit.fact(CalendarRecord, f"{day.isoformat()}/{place}", at) if place else None
-    return record is not None and record.kind in MASS_DAY
+    entries = unit.records(CalendarRecord, f"{day.isoformat()}/{place}") if place else ()
+    return any(entry.kind in MASS_DAY and entry.valid_from <= at for entry in entries)
 
 
 def is_internet(org: OrgRecord | None) -> bool:

@@ -120,10 +120,11 @@ class Home(File):
     only make something fall, never rise: the order of arrival cannot matter.
     """
 
-    __slots__ = ("_copies", "_gone")
+    __slots__ = ("_copies", "_gone", "_peaceful")
 
     def __init__(self) -> None:
         super().__init__()
+        self._peaceful = True  # nothing was told twice or taken back: most people's files, most of the time
         self._copies: dict[str | Name, Any] = {}  # by event_id and by identity: an Event, or a list of them
         self._gone: set[Name] = set()
 
@@ -135,6 +136,7 @@ class Home(File):
             self._register(identity, event)
         if (name := event.takes_back) is not None:
             self._gone.add(name)
+            self._peaceful = False
         for fallen in self.news(event):
             self.strike(fallen)
 
@@ -145,12 +147,15 @@ class Home(File):
         copies = known if isinstance(known, list) else [known]
         if all(copy_id(copy) != copy_id(event) for copy in copies):
             self._copies[name] = [*copies, event]
+            self._peaceful = False
 
     def news(self, arrival: Any) -> list[Fallen]:
         """All that does not count because of this copy, or together with it: perhaps itself.
 
         A repeat gets the same answer: it may be all that is left of a crash before the news was told.
         """
+        if self._peaceful:
+            return []
         found = [
             Fallen(copy)
             for name in (arrival.event_id, arrival.identity)

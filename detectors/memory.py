@@ -72,7 +72,8 @@ def with_record(records: list[Record], record: Record) -> list[Record]:
 
     Of those that hold from the same moment the one received last counts, since it is a correction (readings 2).
     """
-    rivals = [known for known in records if known.valid_from == record.valid_from]
+    version = (record.valid_from, record.edition)
+    rivals = [known for known in records if (known.valid_from, known.edition) == version]
     holding = max((*rivals, record), key=lambda r: (r.received_at or EVER, r.event_id, canonical(r)))
-    others = [known for known in records if known.valid_from != record.valid_from]
-    return sorted((*others, holding), key=lambda r: r.valid_from)
+    others = [known for known in records if (known.valid_from, known.edition) != version]
+    return sorted((*others, holding), key=lambda r: (r.valid_from, r.edition))

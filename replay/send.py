@@ -98,10 +98,12 @@ def envelope(raw: bytes) -> Envelope:
 def reference_key(record: Reference) -> bytes:
     """Kind, subject and valid_from, so that compaction keeps every version: person/p10875efd/2025-05-06T00:00:00+08:00.
 
+    What may hold beside others of its subject (an exception, a day's entry) names itself too.
     The time in +08:00, however it was written: two tellings of one version share a key.
     """
     kind = str(type(record).__struct_config__.tag).removeprefix("ref.")
-    return f"{kind}/{record.subject}/{record.valid_from.astimezone(CHINA).isoformat()}".encode()
+    about = f"{record.subject}/{record.edition}" if record.edition else record.subject
+    return f"{kind}/{about}/{record.valid_from.astimezone(CHINA).isoformat()}".encode()
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -42,6 +42,7 @@ from stream_app import metrics, quarantine, topics, transport
 from stream_app.arrivals import Arrival, Arrivals, Slice
 from stream_app.memory import Memory
 from stream_app.quarantine import Floodgate
+from stream_app.recall import comes_late, recalled
 from stream_app.settings import Settings
 from stream_app.transport import Batch
 
@@ -66,7 +67,8 @@ class Line:
     """One worker's way from batches to verdicts. All of it runs in one thread: the memory is not shared."""
 
     def __init__(self, settings: Settings) -> None:
-        self._lateness = settings.lateness
+        self._kafka, self._lateness = settings.kafka, settings.lateness
+        self._longest = max(getattr(settings.lateness, topic) for topic in type(settings.lateness).model_fields)
         redis = Redis.from_url(
             settings.redis.url, socket_timeout=10, socket_connect_timeout=3, retry=Retry(NoBackoff(), 0)
         )
@@ -96,6 +98,7 @@ class Line:
             self._judge.learn(records)
         if events:
             self._judge.hear(events)
+        self._recall(records)
         self.tick()
         self._measure(arrivals, began)
 
@@ -113,6 +116,12 @@ class Line:
     def forget(self) -> None:
         """Look through a slice of the memory for what nobody can need any more."""
         self._cursor = self._memory.forget(self._cursor)
+
+    def _recall(self, records: Sequence[Record]) -> None:
+        """Judge again what late records concern."""
+        late = [record for record in records if comes_late(record, self._now, self._longest)]
+        for events in recalled(self._kafka, late) if late else ():
+            self._judge.touch(events)
 
     def _rows(self, arrivals: Sequence[Arrival], refused: list[tuple[Refused, Arrival]]) -> Iterator[Any]:
         """Events and records that count, in their order. Any: Event or Record."""

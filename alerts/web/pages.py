@@ -178,7 +178,7 @@ def _feed(desk: Desk, chosen: Choice) -> FeedPage:
 async def feed(request: Request, desk: AtDesk, asks: Asks, words: Speaks) -> Response:
     """The list of leads."""
     chosen = choice(request.query_params.multi_items())
-    seq = await asks.hub.known_seq()  # before the list is read: what changes meanwhile is told by the stream
+    seq = await run_sync(asks.store.last_seq)  # before the list is read: what changes meanwhile the stream tells
     shown = await run_sync(_feed, desk, chosen)
     first = shown.first
     told = await run_sync(desk.told, first.alert_id) if first else None
@@ -221,13 +221,12 @@ def panel(desk: AtDesk, words: Speaks, alert_id: str) -> Response:
 @router.get("/alerts/{alert_id}")
 def lead(request: Request, desk: AtDesk, asks: Asks, words: Speaks, alert_id: str) -> Response:
     """The page of one lead; that it was opened is written down."""
+    seq = asks.store.last_seq()
     told = desk.told(alert_id)
     if told is None:
         raise HTTPException(404)
     desk.viewed(alert_id, asks.clock(), "page")
-    return _page(
-        request, "lead.html", words, lead=lead_page(told, words), seq=asks.hub.seq, account=desk.account, reads=True
-    )
+    return _page(request, "lead.html", words, lead=lead_page(told, words), seq=seq, account=desk.account, reads=True)
 
 
 # -- live -------------------------------------------------------------------------------------------------------------
@@ -238,6 +237,7 @@ class RowChange(Struct, frozen=True):
 
     kind: str
     id: str
+    seq: int
     revision: int
     level: str
     status: str
@@ -259,13 +259,14 @@ def as_rows(after: int, seq: int, changes: list[tuple[str, LeadRow]], *, words: 
     say = partial(summary, words=words, most=BOLD_ON_A_ROW)
     drawn = (
         RowChange(
-            kind,
-            row.alert_id,
-            row.revision,
-            row.level,
-            row.status,
-            row.detector,
-            template.render(t=words, row=row, say=say),
+            kind=kind,
+            id=row.alert_id,
+            seq=row.seq,
+            revision=row.revision,
+            level=row.level,
+            status=row.status,
+            detector=row.detector,
+            html=template.render(t=words, row=row, say=say),
         )
         for kind, row in changes
     )

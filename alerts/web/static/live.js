@@ -21,8 +21,9 @@ export function follow(seq, lang, hear) {
       catchUp();
       return;
     }
+    const changes = batch.changes.filter((change) => change.seq > seq); // the page has been drawn with the others
     seq = batch.seq;
-    hear.alerts(batch);
+    hear.alerts({ ...batch, changes });
   };
 
   const catchUp = () => {
@@ -35,6 +36,7 @@ export function follow(seq, lang, hear) {
       if (response.status === 401) location.reload();
       if (!response.ok) return;
       const batch = await response.json();
+      hear.state("live");
       if (batch.resync !== undefined) {
         seq = batch.resync;
         hear.resync();
@@ -83,7 +85,6 @@ export function follow(seq, lang, hear) {
   if (channel && navigator.locks) {
     navigator.locks.request(name, () => new Promise(() => lead())); // held until this tab is closed
     catchUp();
-    hear.state("live");
   } else lead();
 
   setInterval(() => {
