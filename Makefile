@@ -36,6 +36,11 @@ bench: $(READY) ## how fast it is on this machine
 .PHONY: install
 install: $(READY) ## set up .venv; the others do it when it is needed
 
+.PHONY: lock
+lock: $(READY) ## choose the newest libraries that pyproject.toml allows
+	CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --upgrade --extra dev --generate-hashes --allow-unsafe \
+		--strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
+
 .PHONY: clean
 clean: ## remove .venv and caches, but no data
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -153,7 +153,7 @@ def _checked(check: Presence) -> Presence:
 
 def _number(raw: Any, decimals: int, what: str) -> Decimal:
     if isinstance(raw, bool) or not isinstance(raw, int | float | str):
-        raise ValueError(f"Expected a number, got `{type(raw).__name__}`")
+        raise ValueError(f"Expected a number, got `{type(raw).__name__}`")  # noqa: TRY004 - msgspec wants a ValueError
     text = raw if isinstance(raw, str) else str(Decimal(repr(raw)).__format__("f"))
     if not _NUMBER.fullmatch(text):
         raise ValueError(f"Expected {what}, got {text[:40]!r}")

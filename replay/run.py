@@ -107,7 +107,7 @@ class Run:
 
     def _records(self, name: str, opened: Callable[[], Iterable[Line]]) -> Iterator[Record]:
         for line in opened():
-            if _is_reference(line.raw) and (record := self._read(name, line)) is not None and isinstance(record, Record):
+            if _is_reference(line.raw) and isinstance(record := self._read(name, line), Record):
                 self.summary.records += 1
                 yield record
 

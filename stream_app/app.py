@@ -1,6 +1,6 @@
 """The way of an event, live. From Kafka to verdicts, and from verdicts to the alert store.
 
-    fetched batch -> read (or quarantine) -> Judge.hear over Redis -> verdicts on Kafka, acknowledged -> source acknowledged
+    fetched batch -> arrivals in order -> Judge.hear over Redis -> verdicts on Kafka, acknowledged -> source acknowledged
     verdicts -> keeper, one transaction a batch -> acknowledged; the publisher tails the store onto the alerts topic
 
 Whatever is away (Redis, Kafka, the store), the batch in hand is tried again with back-off and nothing is acknowledged.
@@ -303,7 +303,8 @@ def _insist_now(work: Callable[[], T]) -> T:
             server = next(name for kind, name in AWAY.items() if isinstance(error, kind))
             metrics.STATE_ERRORS.labels(server).inc()
             log.warning(
-                f"{server}.away",
+                "server.away",
+                server=server,
                 why=str(error)[:300],
                 since_s=round(time.monotonic() - since, 1),
                 todo=f"see that {server} runs and can be reached (fundwatch check); nothing is acknowledged meanwhile",

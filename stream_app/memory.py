@@ -299,7 +299,7 @@ class Memory:
             self._redis.zrem(key, *gone)
 
 
-class ServerChanged(RedisError):
+class ServerChanged(RedisError):  # noqa: N818 - it says what happened
     """Another Redis, or the same one started again: what was read of it before is not to be relied on."""
 
 

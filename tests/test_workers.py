@@ -80,7 +80,7 @@ def in_turns(rng, *jobs) -> None:
         turns[n].acquire()
         try:
             jobs[n](pause=lambda: (step_is_over.release(), turns[n].acquire()))
-        except BaseException as fault:
+        except BaseException as fault:  # noqa: BLE001 - raised again by the one who waits
             faults.append(fault)
         finally:
             alive.remove(n)

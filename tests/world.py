@@ -53,10 +53,12 @@ def happening(rng: Random) -> Event | Reference:
     kind = rng.choice(KINDS)
     who, n = rng.choice("PQR"), rng.randrange(4)
     if kind is PersonRecord:
-        return person(who, at("04 12:00") + rng.choice((0, 1)) * DAY, household=rng.choice("12"), received_at=moment(rng))
+        since = at("04 12:00") + rng.choice((0, 1)) * DAY
+        return person(who, since, household=rng.choice("12"), received_at=moment(rng))
     fields: dict[str, Any] = {
         **{"bill": f"{who}{n}", "visit": who, "check": f"{who}{rng.randrange(6)}", "sn": f"{who}{rng.randrange(3)}"},
-        **{"device": rng.choice("12"), "ward": rng.choice("VW"), "med_type": "21", "dept": "D", "item": rng.choice("XY")},
+        **{"device": rng.choice("12"), "ward": rng.choice("VW"), "med_type": "21", "dept": "D"},
+        "item": rng.choice("XY"),
         **{"total": Fen(rng.choice((900, 1000))), "fund": Fen(450), "count": Count(1), "cert_type": "01"},
         **{"result": rng.choice(("pass", "not_found", "timeout")), "check_type": "scheduled"},
         **{"sale_type": rng.choice(("sale", "return")), "inv_type": "count", "traces": (rng.choice("ab"),)},

@@ -171,11 +171,6 @@ class Hub:
             return Resync(self.seq)
         return await self._news(after, entries) if entries else None
 
-    async def known_seq(self) -> int:
-        """Up to where every subscriber was told: a page read after this misses nothing that is told from here on."""
-        await self._began.wait()
-        return self.seq
-
     async def _follow(self) -> None:
         """Never ends by itself; while the store is away it tries again."""
         while True:

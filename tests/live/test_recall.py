@@ -88,7 +88,8 @@ class Tail:
         consumer = self._consumer()
         counts = topics.partitions(self._kafka, [topics.VERDICTS])
         every = {(topic, n): 0 for topic, count in counts.items() for n in range(count)}
-        ends = {(p.topic, p.partition): consumer.get_watermark_offsets(p, timeout=10)[1] for p in consumer_places(every)}
+        places = consumer_places(every)
+        ends = {(p.topic, p.partition): consumer.get_watermark_offsets(p, timeout=10)[1] for p in places}
         consumer.close()
         return ends
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from alerts.web.charts import facts
@@ -16,6 +16,7 @@ ROW = 21
 LEFT, RIGHT = 118, 468  # of the staircase
 GOODS, STEP = 496, 26  # where the first column of goods stands, and how far the next
 AMOUNT, CERT, VERIFY, BEFORE = 692, 704, 774, 838
+BATCH_GAP = timedelta(minutes=2)  # a longer pause ends a till session: SPEC 3.1
 
 
 def strip(
@@ -25,7 +26,8 @@ def strip(
     cards = _cards(shown)
     if len(cards) < 2:
         return None
-    before = {event.person for event in also if event.person and event.at < cards[0].at}
+    # a card's own swipe comes seconds before its bill: only what lies further back is another batch
+    before = {event.person for event in also if event.person and event.at < cards[0].at - BATCH_GAP}
     rows = cards[:MOST_ROWS]
     goods = _goods(rows)
     top = 112 if camera else 64
