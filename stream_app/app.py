@@ -1,6 +1,6 @@
 """The way of an event, live. From Kafka to verdicts, and from verdicts to the alert store.
 
-    fetched batch -> arrivals in order -> Judge.hear over Redis -> verdicts on Kafka, acknowledged -> source acknowledged
+    fetched batch -> arrivals in order -> Judge over Redis -> verdicts on Kafka, acknowledged -> source acknowledged
     verdicts -> keeper, one transaction a batch -> acknowledged; the publisher tails the store onto the alerts topic
 
 Whatever is away (Redis, Kafka, the store), the batch in hand is tried again with back-off and nothing is acknowledged.
