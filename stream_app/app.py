@@ -23,7 +23,6 @@ import faust
 import msgspec
 import structlog
 from confluent_kafka import KafkaException, Message, Producer
-from prometheus_client import start_http_server
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -190,8 +189,7 @@ def run_worker(settings: Settings) -> None:
     thread = ThreadPoolExecutor(1, "judge")
     line = Line(settings)
     store = Store.open(settings.store.url)
-    if settings.metrics.port:
-        start_http_server(settings.metrics.port, settings.metrics.host)
+    metrics.serve(settings.metrics.host, settings.metrics.port)
     heard = {"at": time.monotonic()}
 
     async def watch(stream: faust.Stream[Batch]) -> None:

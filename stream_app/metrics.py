@@ -1,10 +1,8 @@
 """Every metric of the worker, in one place. Labels come from closed sets, never a person or an institution."""
 
-import os
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics, start_http_server
 
-os.environ.setdefault("PROMETHEUS_DISABLE_CREATED_SERIES", "true")  # read at import; they would double the counters
-
-from prometheus_client import Counter, Gauge, Histogram
+disable_created_metrics()  # they would double the counters
 
 EVENTS = Counter("fundwatch_events_ingested_total", "Events decoded and accepted from Kafka", ["topic", "event_type"])
 TESTS = Counter("fundwatch_events_test_total", "Test events dropped", ["topic"])
@@ -34,3 +32,9 @@ ALERT_LATENCY = Histogram(
 HEARTBEAT = Gauge(
     "fundwatch_component_heartbeat_timestamp_seconds", "Unix time of the component's last loop", ["component"]
 )
+
+
+def serve(host: str, port: int) -> None:
+    """Show them at /metrics, in a thread of their own. 0: not at all."""
+    if port:
+        start_http_server(port, host)

@@ -28,6 +28,7 @@ from alerts.web.live import AT_ONCE, QUEUE, Hub, Resync, Subscriber, as_items, s
 from alerts.web.pages import script_words
 from alerts.web.server import create_app
 from alerts.web.wording import LANGS, Mask, Words, catalogue
+from detectors.catalogue import DETECTORS
 from detectors.finding import Lead, Level, Subject
 from tests.browser import leads
 from tests.browser.site import NAME, PASSWORD, SECRET, now, serving, store_in, take_back, tell, until
@@ -433,6 +434,18 @@ def test_every_key_that_is_asked_for_has_a_text() -> None:
     assert asked <= catalogue("zh").keys()
 
 
+def test_every_figure_and_exclusion_of_a_detector_has_a_word() -> None:
+    source = "".join(path.read_text() for path in Path(str(files("detectors"))).rglob("*.py"))
+    figures = set(re.findall(r"""(?:Figure|_measured)\(\s*"([a-z_0-9]+)\"""", source))
+    codes = set(re.findall(r"""\(\s*"(X\d\d)",""", source))
+    assert figures
+    assert codes
+    known = catalogue("zh").keys()
+    assert [name for name in sorted(figures) if f"figure.{name}" not in known] == []
+    assert [code for code in sorted(codes) if f"exclusion.{code}" not in known] == []
+    assert [d.id for d in DETECTORS if f"detector.{d.id.partition('/')[0]}" not in known] == []
+
+
 def test_scripts_are_given_the_texts_they_speak() -> None:
     spoken = re.findall(r"""say\("([a-z_.]+)\"""", "".join(path.read_text() for path in WEB.rglob("*.js")))
     assert set(spoken) <= script_words("zh").keys()
@@ -723,5 +736,7 @@ def test_a_subject_is_named_in_words() -> None:
     words = Words("zh", now())
     assert words.subject(*Subject("till", "P33010210119/T1")) == "P33****10119 收银台 T1"
     assert words.subject(*Subject("person", "pa8d6f3f94e827f3a")) == "参保人 尾号 7F3A"
+    assert words.subject(*Subject("area", "H33010210434/SURGERY-02")) == "H33****10434 病区 SURGERY-02"
+    assert words.subject(*Subject("area", "330102")) == "区划 330102"
     assert words.subject(*Subject("trace_code", "80041838780354223955")) == "追溯码 尾号 5422 3955"
     assert words.subject(*Subject("stay", "H33010210434/md66b4ff5830b2798")) == "住院 尾号 2798"

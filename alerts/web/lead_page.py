@@ -17,7 +17,9 @@ from detectors.finding import Applies, Evidence, Figure, Level
 
 MOST_BAR = 1.6  # times the threshold that a bar shows
 BAR = 250  # pixels
-LESS_IS_WORSE = frozenset({"median_gap", "minutes_between", "days_home", "amount_spread"})  # of all figures we know
+LESS_IS_WORSE = frozenset(
+    {"median_gap", "minutes_between", "days_home", "amount_spread", "in_bed_ratio"}
+)  # of all figures we know
 CAMERA = ("监控", "camera")  # a check that asks for cameras says so
 
 

@@ -166,6 +166,8 @@ class Words:
             case "drug" if rest:
                 where = self.org(first) if _ORG.fullmatch(first) else self.person(first)
                 return f"{where} {self('subject.drug', tail=rest)}"
+            case "area" if rest:
+                return self("subject.ward", org=self.org(first), ward=rest)
             case "device" | "drug" | "area":
                 return self(f"subject.{kind}", tail=name)
             case _:
