@@ -2,7 +2,7 @@
 
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics, start_http_server
 
-disable_created_metrics()  # they would double the counters
+disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double the counters
 
 EVENTS = Counter("fundwatch_events_ingested_total", "Events decoded and accepted from Kafka", ["topic", "event_type"])
 TESTS = Counter("fundwatch_events_test_total", "Test events dropped", ["topic"])
