@@ -29,10 +29,6 @@ lint: $(READY) ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-.PHONY: bench
-bench: $(READY) ## how fast it is on this machine
-	@exec $(BIN)/python -m tests.benchmarks $(ARGS)
-
 .PHONY: install
 install: $(READY) ## set up .venv; the others do it when it is needed
 
@@ -50,6 +46,7 @@ $(READY): pyproject.toml requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { \
 		rm -rf $(VENV); echo "if Python says that ensurepip is missing: apt-get install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--no-deps --no-build-isolation -e .
 	-@$(BIN)/python -m stream_app.embedded.jars
 	@touch $@

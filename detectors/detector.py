@@ -14,7 +14,7 @@ from detectors.unit import Cell, Link, Unit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One lead as a detector sees it. ``zh``, ``en``: one sentence, numbers first (screens/DESIGN.md 5).
+    """One lead as a detector sees it. ``zh``, ``en``: one sentence, numbers first.
 
     shows: the events that show it. at_risk, fund: fen; None: the fund's share of the settlements shown.
     period: None: the cell's own. hits: standing occurrences merged in it.

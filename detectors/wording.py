@@ -1,4 +1,4 @@
-"""Numbers as the sentences of leads say them (screens/DESIGN.md 5)."""
+"""Numbers as the sentences of leads say them."""
 
 from datetime import datetime, timedelta
 

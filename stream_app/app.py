@@ -244,7 +244,10 @@ async def _in_order(stream: faust.Stream[Batch]) -> AsyncIterator[Slice]:
         while True:
             await asyncio.wait({coming}, timeout=PATIENCE_S if arrivals else None)
             if coming.done():
-                event = coming.result()
+                try:
+                    event = coming.result()
+                except StopAsyncIteration:  # the app stops; what is in hand is not acknowledged, and comes again
+                    return
                 _look_at(event.value)
                 arrivals.add(event.value, event.ack)
                 coming = asyncio.ensure_future(anext(events))

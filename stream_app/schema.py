@@ -26,6 +26,10 @@ SHAPES = {
     "compare": ("replay.compare:Comparison", "What fundwatch compare --json prints"),
     "label": ("replay.simulate.label:Label", "A line of the labels that fundwatch simulate writes and score reads"),
     "lead": ("alerts.store:LeadRow", "One alert of fundwatch alerts list --json, which prints an array of them"),
+    "detector": (
+        "stream_app.commands.detectors:Entry",
+        "One detector of fundwatch detectors --json, which prints an array of them",
+    ),
     "account": ("alerts.accounts:Account", "One account of fundwatch user list --json, which prints an array of them"),
 }
 

@@ -20,10 +20,9 @@ import pytest
 
 from alerts.accounts import FAILURES, Role, add_account, disable_account
 from alerts.alert import alert_id
-from alerts.migrations import upgrade
 from alerts.store import Note, Store
 from alerts.web.charts import chart
-from alerts.web.gate import LASTS, POLICY
+from alerts.web.gate import COOKIE, LASTS, POLICY
 from alerts.web.live import AT_ONCE, QUEUE, Hub, Resync, Subscriber, as_items, stream
 from alerts.web.pages import script_words
 from alerts.web.server import create_app
@@ -31,7 +30,19 @@ from alerts.web.wording import LANGS, Mask, Words, catalogue
 from detectors.catalogue import DETECTORS
 from detectors.finding import Lead, Level, Subject
 from tests.browser import leads
-from tests.browser.site import NAME, PASSWORD, SECRET, now, serving, store_in, take_back, tell, until
+from tests.browser.site import (
+    NAME,
+    PASSWORD,
+    SECRET,
+    made_template,
+    now,
+    serving,
+    session_of,
+    store_in,
+    take_back,
+    tell,
+    until,
+)
 
 WEB = Path(str(files("alerts.web")))
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -50,9 +61,7 @@ class Clock:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("web") / "empty.db"
-    upgrade(f"sqlite:///{path}")
-    return path
+    return made_template(tmp_path_factory.mktemp("web"))
 
 
 @pytest.fixture
@@ -84,10 +93,10 @@ def log_in(client: httpx.Client, name: str = NAME, password: str = PASSWORD) -> 
 
 
 @pytest.fixture
-def reader(stranger: httpx.Client, store: Store) -> httpx.Client:
+def reader(stranger: httpx.Client, store: Store, clock: Clock) -> httpx.Client:
     """Somebody who may see everything; there is one lead of each kind."""
     tell(store, *leads.every_kind())
-    assert log_in(stranger).status_code == 303
+    stranger.cookies.set(COOKIE, session_of(store, clock))
     return stranger
 
 
@@ -145,13 +154,15 @@ def test_a_session_ends_when_the_account_is_disabled(reader: httpx.Client, store
 
 
 def test_a_forged_session_is_none(stranger: httpx.Client) -> None:
-    stranger.cookies.set("fundwatch_session", "eyJuYW1lIjoiemhvdW1pbiJ9.forged")
+    stranger.cookies.set(COOKIE, "eyJuYW1lIjoiemhvdW1pbiJ9.forged")
     assert stranger.get("/", follow_redirects=False).status_code == 303
 
 
-def test_logging_out_ends_it(reader: httpx.Client) -> None:
-    reader.post("/logout")
-    assert reader.get("/", follow_redirects=False).status_code == 303
+def test_logging_out_ends_it(stranger: httpx.Client) -> None:
+    log_in(stranger)
+    assert stranger.get("/", follow_redirects=False).status_code == 200
+    stranger.post("/logout")
+    assert stranger.get("/", follow_redirects=False).status_code == 303
 
 
 @pytest.mark.parametrize(
@@ -689,6 +700,18 @@ def test_a_stream_ends_with_the_session(store: Store) -> None:
             return await heard(stream(hub, (), None, "items", as_items, lambda: False, beat_s=0.01), "bye")
 
     assert "seq" in asyncio.run(run())
+
+
+def test_a_stream_ends_when_the_store_is_no_longer_followed(store: Store) -> None:
+    async def run() -> list[bytes]:
+        hub = Hub(store, now)
+        events = stream(hub, (), None, "items", as_items, lambda: True, beat_s=0.01)
+        async with hub.running():
+            told = [await anext(events) for _ in range(2)]
+            await hub.missed(0)
+        return told + [event async for event in events]
+
+    assert len(asyncio.run(run())) == 2  # no sign of life after the last true one
 
 
 def test_the_beat_counts_the_last_hour_and_no_more(store: Store, clock: Clock) -> None:

@@ -124,6 +124,7 @@ class Hub:
         self.seq = 0
         self.last: datetime | None = None
         self.is_away = False
+        self._task: asyncio.Task[None] | None = None
         self._minutes: Counter[int] = Counter()
         self._subscribers: set[Subscriber] = set()
         self._began = asyncio.Event()
@@ -131,12 +132,17 @@ class Hub:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Follow the store for as long as this lasts."""
-        task = asyncio.create_task(self._follow(), name="feed tail")
+        self._task = task = asyncio.create_task(self._follow(), name="feed tail")
         try:
             yield
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+    @property
+    def is_following(self) -> bool:
+        """False while the store is away, or if the task has come to grief: then no stream may look alive."""
+        return self._task is not None and not self._task.done() and not self.is_away
 
     @asynccontextmanager
     async def subscribed(self) -> AsyncIterator[Subscriber]:
@@ -246,6 +252,8 @@ async def stream(
         while True:
             news = await subscriber.next(beat_s)
             if news is None:
+                if not hub.is_following:
+                    return
                 if not await asyncio.to_thread(still_in):
                     yield event("bye", Resync(seen))
                     return

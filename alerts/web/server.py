@@ -15,7 +15,7 @@ from fastapi.staticfiles import StaticFiles
 
 from alerts.store import STORE_AWAY, Store, StoreError
 from alerts.web import api, pages, problems
-from alerts.web.context import Context, any_words
+from alerts.web.context import Asks, Context, any_words
 from alerts.web.gate import Clock, Gate, SafeHeaders, wall_clock
 from alerts.web.live import Hub
 
@@ -64,14 +64,16 @@ def _health(app: FastAPI, store: Store) -> None:
         return _status(200, "ok")
 
     @app.get("/readyz", include_in_schema=False)
-    def ready() -> Response:
-        """It can do its work: the store answers and has the right tables."""
+    def ready(asks: Asks) -> Response:
+        """It can do its work: the store answers, has the right tables, and is followed."""
         try:
             store.check_ready()
         except StoreError as error:
             return _status(503, str(error))
         except STORE_AWAY:
             return _status(503, "the alert store does not answer")
+        if not asks.hub.is_following:
+            return _status(503, "the alert store is not followed: nothing new is shown")
         return _status(200, "ok")
 
 

@@ -19,6 +19,8 @@ from detectors.lead import version_of
 
 SECTIONS = {"Why": "why", "Blind spots": "blind_spots", "False alarm": "false_alarm", "Source": "source"}
 UNITS = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(minutes=1)), ("s", timedelta(seconds=1)))
+Scalar = str | int | float
+Limit = Scalar | list[Scalar | list[Scalar]]  # a number or word, a list of them, or a table
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -37,7 +39,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     blind_spots: str
     false_alarm: str
     source: str
-    thresholds: dict[str, Any]  # Any: a JSON value
+    thresholds: dict[str, Limit]
     law: Law
     rule_version: str
     ledger: str
@@ -103,7 +105,7 @@ def _plain(text: str) -> str:
     return re.sub(r"\s+", " ", text.replace("``", "")).strip()
 
 
-def _thresholds(detector: Detector) -> dict[str, Any]:  # Any: a JSON value
+def _thresholds(detector: Detector) -> dict[str, Limit]:
     names = [field.name for field in fields(detector)]  # type: ignore[arg-type]  # every detector is a dataclass
     return {name: _json(getattr(detector, name)) for name in names}
 

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import uvicorn
+from sqlalchemy import text
 
-from alerts.accounts import Role, add_account
+from alerts.accounts import Role, account, add_account
 from alerts.keeper import keep
+from alerts.migrations import upgrade
 from alerts.store import Store
+from alerts.web.gate import Gate
 from alerts.web.server import create_app
 from detectors.finding import Lead, Verdict
 from tests.browser.leads import verdicts
@@ -30,13 +33,30 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def store_in(directory: Path, template: Path) -> Store:
-    """A store with its tables and one account, but no leads."""
-    path = directory / "alerts.db"
-    shutil.copy(template, path)
+def made_template(directory: Path) -> Path:
+    """A store with its tables and one account, to be copied: hashing a password takes its time."""
+    path = directory / "template.db"
+    upgrade(f"sqlite:///{path}")
     store = Store.open(f"sqlite:///{path}")
     add_account(store, NAME, PASSWORD, Role.SCREENER, (), now(), "test")
-    return store
+    with store.engine.begin() as db:
+        db.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    store.close()
+    return path
+
+
+def store_in(directory: Path, template: Path) -> Store:
+    """A copy of the template."""
+    path = directory / "alerts.db"
+    shutil.copy(template, path)
+    return Store.open(f"sqlite:///{path}")
+
+
+def session_of(store: Store, clock: Callable[[], datetime] = now) -> str:
+    """The cookie that a log-in would give."""
+    who = account(store, NAME)
+    assert who is not None
+    return Gate(store, SECRET, clock).session(who)
 
 
 def tell(store: Store, *leads: Lead, ticket: int = 1) -> None:

@@ -11,11 +11,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from alerts.alert import alert_id
-from alerts.migrations import upgrade
 from alerts.store import Store
+from alerts.web.gate import COOKIE
 from detectors.finding import Lead, Level
 from tests.browser import leads
-from tests.browser.site import NAME, PASSWORD, serving, store_in, take_back, tell, until
+from tests.browser.site import NAME, PASSWORD, made_template, serving, session_of, store_in, take_back, tell, until
 
 OFFICE = {"width": 1366, "height": 768}
 PHONE = {"width": 390, "height": 844}
@@ -37,9 +37,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("browser") / "empty.db"
-    upgrade(f"sqlite:///{path}")
-    return path
+    return made_template(tmp_path_factory.mktemp("browser"))
 
 
 @pytest.fixture
@@ -88,10 +86,11 @@ def log_in(page: Page) -> None:
 
 
 @pytest.fixture
-def page(context: BrowserContext) -> Page:
+def page(context: BrowserContext, store: Store, site: str) -> Page:
     """The feed, logged in and live."""
+    context.add_cookies([{"name": COOKIE, "value": session_of(store), "url": site}])
     page = context.new_page()
-    log_in(page)
+    page.goto("/")
     is_live(page)
     return page
 
@@ -108,6 +107,22 @@ def tops(page: Page) -> list[float]:
     """Where the rows stand on the screen."""
     found: list[float] = page.eval_on_selector_all(".row", "rows => rows.map(r => r.getBoundingClientRect().top)")
     return found
+
+
+# -- logging in
+
+
+def test_somebody_logs_in_and_out_with_the_keyboard_alone(context: BrowserContext) -> None:
+    page = context.new_page()
+    page.goto("/?level=red")
+    page.keyboard.type(NAME)
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"\?level=red$"))
+    expect(page.locator(".item")).to_have_count(2)
+    page.get_by_role("button", name="退出").press("Enter")
+    expect(page).to_have_url(re.compile("/login$"))
 
 
 # -- the list

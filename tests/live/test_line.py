@@ -127,19 +127,18 @@ class System:
     def kafka(self) -> dict[str, Any]:  # Any: librdkafka's settings
         return topics.quiet(self.settings.kafka)
 
-    @cached_property
-    def admin(self) -> AdminClient:
-        return AdminClient(self.kafka)
-
     def is_ready(self) -> bool:
         """Do both workers read?"""
         assert self._process.poll() is None, (self.data / "up.log").read_text()
         if self.run().get("up") != self._process.pid:
             return False
         try:
-            asked = self.admin.describe_consumer_groups([self.settings.kafka.group], request_timeout=5)
+            if set(topics.partitions(self.settings.kafka)) != set(topics.ALL):
+                return False
+            client = AdminClient(self.kafka)  # to be held until the answer is there
+            asked = client.describe_consumer_groups([self.settings.kafka.group], request_timeout=5)
             (group,) = (answer.result(10) for answer in asked.values())
-        except (KafkaException, TimeoutError):
+        except (KafkaException, topics.KafkaAwayError):
             return False
         reading = [member for member in group.members if member.assignment.topic_partitions]
         return group.state is ConsumerGroupState.STABLE and len(reading) == WORKERS
