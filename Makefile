@@ -29,6 +29,10 @@ lint: $(READY) ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+.PHONY: bench
+bench: $(READY) ## how fast it is on this machine
+	@exec $(BIN)/python -m tests.benchmarks $(ARGS)
+
 .PHONY: install
 install: $(READY) ## set up .venv; the others do it when it is needed
 

@@ -49,6 +49,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 DELIVERY_S = 30.0  # how long Kafka may take for one batch before it is tried again
+PUBLISH_S = 10.0  # the same for alerts; less than the lease of who publishes
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
 PATIENCE_S = 0.25  # how long a partition that lags is waited for
 IDLE_S = 1.0  # how often a worker that hears nothing looks whether something has become due
@@ -205,14 +206,14 @@ def run_worker(settings: Settings) -> None:
             event.ack()
 
     async def publish() -> None:
-        producer = _producer(settings)
-
-        async def send(messages: Sequence[Outgoing]) -> None:
-            rows = [(topics.ALERTS, message.key, message.value, list(message.headers)) for message in messages]
-            await asyncio.to_thread(_insist_now, lambda: deliver(producer, rows))
-
         holder = f"{os.getpid()}-{uuid4().hex[:8]}"
-        await publish_forever(store, send, holder=holder, on_away=lambda why: log.warning("store.away", why=str(why)))
+        while True:
+            send = partial(_publish, _producer(settings))
+            try:
+                await publish_forever(store, send, holder=holder, on_away=_store_is_away)
+            except (TimeoutError, NotDelivered, KafkaException) as error:
+                log.warning("kafka.away", why=str(error)[:300], todo="alerts that wait go out when it is back")
+                await asyncio.sleep(IDLE_S)
 
     async def idle() -> None:
         if time.monotonic() - heard["at"] > IDLE_S:
@@ -267,6 +268,15 @@ def _look_at(batch: Batch) -> None:
     if batch.missing and batch.topic != topics.REFERENCE:
         metrics.GAPS.labels(batch.topic).inc(batch.missing)
         log.error("batch.offsets_missing", topic=batch.topic, partition=batch.partition, missing=batch.missing)
+
+
+async def _publish(producer: Producer, messages: Sequence[Outgoing]) -> None:
+    rows = [(topics.ALERTS, message.key, message.value, list(message.headers)) for message in messages]
+    await asyncio.to_thread(deliver, producer, rows, PUBLISH_S)
+
+
+def _store_is_away(why: Exception) -> None:
+    log.warning("store.away", why=str(why)[:300], todo="alerts that wait go out when it is back")
 
 
 def _keep(store: Store, batch: Batch) -> None:
@@ -328,7 +338,9 @@ def _producer(settings: Settings) -> Producer:
     )
 
 
-def deliver(producer: Producer, messages: Sequence[tuple[str, bytes | None, bytes, Any]]) -> None:
+def deliver(
+    producer: Producer, messages: Sequence[tuple[str, bytes | None, bytes, Any]], within_s: float = DELIVERY_S + 5
+) -> None:
     """Send (topic, key, value, headers) and return when Kafka has all. Raises NotDelivered, KafkaException.
 
     Any: confluent-kafka's kind of headers, or None.
@@ -348,7 +360,7 @@ def deliver(producer: Producer, messages: Sequence[tuple[str, bytes | None, byte
                 break
             except BufferError:
                 producer.poll(0.1)
-    left = producer.flush(DELIVERY_S + 5)
+    left = producer.flush(within_s)
     if left or faults:
         with contextlib.suppress(KafkaException):
             producer.purge()

@@ -24,11 +24,11 @@ BEGIN = at("04 00:00")
 
 @dataclass(frozen=True)
 class Message:
-    """One record of a partition. received: minutes after BEGIN; None: nobody says when, so business time counts."""
+    """One record of a partition. received: as far as anybody says, else its business time; None: it cannot be read."""
 
     offset: int
     value: bytes | None
-    received: datetime | None  # of what can be read
+    received: datetime | None
     key: bytes | None = None
     timestamp: int = 0
     headers: Sequence[tuple[str, bytes]] = ()

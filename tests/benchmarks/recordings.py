@@ -16,7 +16,7 @@ from replay.simulate.simulation import write
 
 WORLD = Path(__file__).parents[3] / "shared" / "worlds" / "b"
 DAYS = 30
-A_DAY_EACH = 0.19  # events that an insured person of a made-up city makes
+A_DAY_EACH = 0.16  # events that an insured person of a made-up city makes, at least
 START = datetime.fromisoformat("2026-03-02T00:00:00+08:00")
 
 
@@ -58,7 +58,7 @@ class Recording:
 
 
 def city(events: int, cache: Path) -> Recording:
-    """A city of about so many events, all frauds and decoys in it. The next call finds it."""
+    """A city of at least so many events, all frauds and decoys in it. The next call finds it."""
     persons = max(1_000, round(events / DAYS / A_DAY_EACH))
     cache.mkdir(parents=True, exist_ok=True)
     path = cache / f"city-{persons}-{DAYS}.ndjson"
