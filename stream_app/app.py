@@ -37,7 +37,7 @@ from detectors.event import EVER, Event, Record
 from detectors.finding import UnitId, Verdict
 from detectors.judge import Judge
 from detectors.wire import Refused
-from stream_app import metrics, quarantine, topics, transport
+from stream_app import metrics, quarantine, topics, transport, watchdog
 from stream_app.arrivals import Arrival, Arrivals, Slice
 from stream_app.memory import Memory
 from stream_app.quarantine import Floodgate
@@ -53,6 +53,7 @@ PUBLISH_S = 10.0  # the same for alerts; less than the lease of who publishes
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
 PATIENCE_S = 0.25  # how long a partition that lags is waited for
 IDLE_S = 1.0  # how often a worker that hears nothing looks whether something has become due
+WATCH_S = 5.0
 FORGET_S = 60.0  # a slice of the memory is looked through so often
 
 _verdict = msgspec.json.Encoder().encode
@@ -192,13 +193,15 @@ def run_worker(settings: Settings) -> None:
     store = Store.open(settings.store.url)
     metrics.serve(settings.metrics.host, settings.metrics.port)
     heard = {"at": time.monotonic()}
+    stuck = {"lag": 0}
 
     async def watch(stream: faust.Stream[Batch]) -> None:
         async for piece in _in_order(stream):
-            heard["at"] = time.monotonic()
+            heard["at"] = float("inf")  # at work, however long a server is away
             await _insist(thread, partial(line.process, piece.arrivals))
             for acknowledge in piece.finished:
                 acknowledge()
+            heard["at"] = time.monotonic()
 
     async def keep(stream: faust.Stream[Batch]) -> None:
         async for event in stream.noack().events():
@@ -222,12 +225,26 @@ def run_worker(settings: Settings) -> None:
     async def forget() -> None:
         await _insist(thread, line.forget)
 
+    async def watch_over() -> None:
+        silent = time.monotonic() - heard["at"]
+        assigned = [(tp.topic, tp.partition) for tp in app.consumer.assignment() if tp.topic in topics.EVENTS]
+        asked = silent >= watchdog.SILENT_S
+        lag = await asyncio.to_thread(watchdog.behind, settings.kafka, assigned) if asked else 0
+        if not lag:
+            stuck["lag"] = 0
+        elif stuck["lag"] == lag and time.monotonic() - heard["at"] >= silent:
+            log.critical("worker.reads_nothing", silent_s=round(silent), lag=lag, todo="ends, to be started again")
+            os._exit(1)  # an orderly stop would wait for what is stuck
+        else:
+            stuck["lag"] = lag
+
     # Faust's own annotations name the stream's protocol, which lacks noack()
     app.agent(transport.batch_topic(app, *topics.EVENTS), name="watch")(watch)  # type: ignore[arg-type]
     app.agent(transport.batch_topic(app, topics.VERDICTS), name="keep")(keep)  # type: ignore[arg-type]
     app.task(publish)
     app.timer(IDLE_S)(idle)
     app.timer(FORGET_S)(forget)
+    app.timer(WATCH_S)(watch_over)
     log.info("worker.starting", detectors=[detector.id for detector in DETECTORS])
     try:
         transport.run(app)
