@@ -158,7 +158,7 @@ def _interruptible(sender: "Sender") -> Iterator[None]:
     """Ctrl-C says how far it got."""
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemError):  # confluent-kafka's poll, interrupted, may raise a SystemError instead
         unconfirmed = sender.give_up()
         tally = sender.tally
         raise Failure(

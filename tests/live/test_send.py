@@ -398,7 +398,7 @@ def test_ctrl_c_says_how_far_it_got(broker: Running, kafka: Connection, tmp_path
         _, said = process.communicate(timeout=30)
     finally:
         process.kill()
-    assert process.returncode == 130
+    assert process.returncode == 130, said
     assert f"interrupted at line 3 of {path}: 2 lines sent, 0 of them not confirmed" in said
     assert len(arrivals.read()) == 2
 
