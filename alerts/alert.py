@@ -122,5 +122,3 @@ def open_alert(lead: Lead, revision: int, raised_at: datetime) -> Alert:
         law=WireLaw(lead.law.cause_code, lead.law.article, lead.law.rule_library_code),
         checks=tuple(WireCheck(c.what_zh, c.since, c.to) for c in lead.checks),
     )
-
-

@@ -43,11 +43,13 @@ class Gate:
 
     Cheap, and never the rule itself. It must hold for every arrival that could change a finding or its list of events,
     whichever of them comes last; tests compare it with no gate at all. ``by``: count distinct values, not rows.
+    ``at_day_end``: not at once, but when the arrival's day is over; days that are not over are not shown.
     """
 
     rows: int
     within: timedelta
     by: Callable[[Any], Hashable] | None = None  # Any: an event of a declared kind
+    at_day_end: bool = False
 
     def opens(self, arrival: Any, file: File, kinds: Iterable[Kind]) -> bool:
         """``file`` has the arrival in it. Any: an Event of any kind."""
@@ -67,6 +69,7 @@ class Gate:
 
 
 ALWAYS = Gate(rows=0, within=timedelta(0))
+DAILY = Gate(rows=0, within=timedelta(0), at_day_end=True)
 
 
 class Detector(Protocol):

@@ -372,6 +372,25 @@ class Sale(Header, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag=
         return ("setl", self.org, self.bill) if self.bill else None
 
 
+class Beat(Struct, frozen=True, kw_only=True, gc=False, tag="beat"):
+    """That an institution told anything over one interface, to the hour. Kept in a ledger; never on the wire."""
+
+    event_id: str
+    happened_at: Moment
+    seal: int = 1
+
+
+class OnShelf(Struct, frozen=True, kw_only=True, gc=False, tag="shelf"):
+    """That an institution dealt in an item, to the month; ``event_id`` is the item. Never on the wire.
+
+    For links to find the goods by, not for judging: it says nothing of the day.
+    """
+
+    event_id: str
+    happened_at: Moment
+    seal: int = 1
+
+
 class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event_type", gc=False):
     """A reference record: holds from ``valid_from`` until the next one of its subject."""
 
@@ -477,9 +496,17 @@ class DrugRecord(Record, frozen=True, kw_only=True, omit_defaults=True, gc=False
 
 
 ItemKind = Literal[
-    "bed", "nursing", "diet", "exam",
-    "lab", "drug", "treatment", "operation",
-    "consumable", "registration", "diagnosis",
+    "bed",
+    "nursing",
+    "diet",
+    "exam",
+    "lab",
+    "drug",
+    "treatment",
+    "operation",
+    "consumable",
+    "registration",
+    "diagnosis",
 ]
 
 

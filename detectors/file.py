@@ -97,6 +97,18 @@ class File:
             else:
                 del rows[place]
 
+    def knows(self, row: Any) -> bool:
+        """Is exactly this row here? Any: see ``add``."""
+        rows = self.kinds.get(type(row))
+        if not rows or rows[-1].happened_at < row.happened_at:
+            return False
+        place = self._place(rows, row)
+        return place < len(rows) and order(rows[place]) == order(row)
+
+    def taken_back(self, reversal: Any) -> Any:
+        """The bill that a reversal took back, None if it never came. Raises LookupError: only homes know."""
+        raise LookupError("what was taken back is known in a person's own file only")
+
     def forget(self, horizon: datetime) -> None:
         """Drop what happened before ``horizon``: no unit that could see it is judged any more."""
         for rows in self.kinds.values():
@@ -184,6 +196,10 @@ class Home(File):
     def _struck_lines(self, event: Fee | Settlement) -> frozenset[str]:
         org, visit = event.org, event.visit
         return frozenset(line.sn for line in event.lines if ("line", org, visit, line.sn) in self._gone)
+
+    def taken_back(self, reversal: Any) -> Any:
+        copies = self._copies.get(reversal.takes_back)
+        return reduce(smaller, copies) if isinstance(copies, list) else copies
 
     def copies(self) -> Iterator[Any]:
         """All that was ever told, whether it counts or not, with all of its lines."""

@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any, cast
 
 from detectors.detector import Detector, Finding, Gate
-from detectors.event import Event, Kind, PersonRecord, Record
+from detectors.event import NEVER, Event, Kind, PersonRecord, Record
 from detectors.file import Fallen, File, Home
 from detectors.finding import Lead, UnitId, Verdict
 from detectors.lead import lead_of, version_of
 from detectors.ledger import LEDGERS, PERSON, Ledger, Place, home_of, places
 from detectors.memory import Memory, Missing, View, Wake
-from detectors.unit import HOUR, Unit
+from detectors.unit import HOUR, Unit, day_end, day_start
 
 AT_ONCE = 2_000  # wakes judged in one go
 
@@ -46,12 +46,14 @@ class Judge:
         self._linked: dict[Kind, list[tuple[Detector, Any]]] = defaultdict(list)  # Any: a Link of that kind
         for ledger in LEDGERS:
             for kind in ledger.keys:
-                if readers := [(d, d.gate) for d in detectors if d.of is ledger and kind in d.reads]:
+                shown = ledger.kinds_of(kind)
+                if readers := [(d, d.gate) for d in detectors if d.of is ledger and not shown.isdisjoint(d.reads)]:
                     self._readers[kind].append((ledger, readers))
         for detector in detectors:
             for link in detector.links:
-                for kind in link.reads:
-                    self._linked[kind].append((detector, link))
+                for kind in link.ledger.keys:
+                    if not link.ledger.kinds_of(kind).isdisjoint(link.reads):
+                        self._linked[kind].append((detector, link))
 
     def hear(self, arrivals: Sequence[Event]) -> None:
         """Publish all that may now have to be said otherwise; the arrivals are then done with.
@@ -59,15 +61,15 @@ class Judge:
         A repeat is judged like the first time: it may be all that is left of a crash.
         """
         view = self.memory.remember(arrivals)
-        units = self._touched(arrivals, view)
+        units, wakes = self._touched(arrivals, view)
         # what has fallen is known in one person's file; tills and wards must be told
         news = dict.fromkeys(fallen for a in arrivals for fallen in cast(Home, view.file(home_of(a))).news(a))
         if news:
             later = self.memory.remember(list(news))
-            told = self._touched(news, later)
-            self._judge([(told, later), (units - told, view)])
+            told, more = self._touched(news, later)
+            self._judge([(told, later), (units - told, view)], wakes | more)
         else:
-            self._judge([(units, view)])
+            self._judge([(units, view)], wakes)
 
     def learn(self, records: Sequence[Record]) -> None:
         """Keep reference records; what a person's own record changes is judged again.
@@ -91,7 +93,8 @@ class Judge:
         if rows:
             view = self.memory.remember(())
             self.memory.fetch(view, {Place(ledger.name, key) for row in rows for ledger, key in places(row)})
-            self._judge([(self._touched(rows, view), view)])
+            units, wakes = self._touched(rows, view)
+            self._judge([(units, view)], wakes)
 
     def tick(self) -> bool:
         """Publish what has become due. Several workers may tick at once. False: nothing more is due."""
@@ -104,9 +107,13 @@ class Judge:
                 self.memory.conclude({}, (), [Wake(now + HOUR, unit) for unit in crashed])
         return len(due) == AT_ONCE
 
-    def _touched(self, rows: Iterable[Any], view: View) -> set[UnitId]:
-        """The units that can see these rows: late or not, told for the first time or again. Any: Event or Fallen."""
+    def _touched(self, rows: Iterable[Any], view: View) -> tuple[set[UnitId], set[Wake]]:
+        """The units that can see these rows: late or not, told for the first time or again. Any: Event or Fallen.
+
+        Those to be judged now, and those that wait for the end of the row's day.
+        """
         units: set[UnitId] = set()
+        wakes: set[Wake] = set()
         for row in rows:
             fallen = isinstance(row, Fallen)
             event = row.event if fallen else row
@@ -117,15 +124,22 @@ class Judge:
                     for detector, gate in readers:
                         # what is gone leaves too few rows behind for a gate to count
                         if fallen or gate.opens(event, file, detector.reads):
-                            for cell in detector.cell.touched(event, file):
-                                units.add(UnitId(detector.id, key, cell))
+                            found = [UnitId(detector.id, key, cell) for cell in detector.cell.touched(event, file)]
+                            if gate.at_day_end:
+                                wakes.update(Wake(day_end(event.happened_at), unit) for unit in found)
+                            else:
+                                units.update(found)
             for detector, link in self._linked.get(kind, ()):
                 for key in link.ledger.keys[kind](event):
-                    for unit in link.units(event, view.file(Place(link.ledger.name, key)), view.now):
-                        units.add(UnitId(detector.id, unit, ""))
-        return units
+                    for touched in link.units(event, view.file(Place(link.ledger.name, key)), view.now):
+                        unit = UnitId(detector.id, *touched)
+                        if detector.gate.at_day_end:
+                            wakes.add(Wake(day_end(event.happened_at), unit))
+                        else:
+                            units.add(unit)
+        return units, wakes
 
-    def _judge(self, asked: Sequence[tuple[Iterable[UnitId], View]]) -> set[UnitId]:
+    def _judge(self, asked: Sequence[tuple[Iterable[UnitId], View]], later: Iterable[Wake] = ()) -> set[UnitId]:
         """Publish what is to be said of these units, each by its own view. Returns those whose detector raised."""
         crashed: set[UnitId] = set()
         found: list[Verdict] = []
@@ -138,13 +152,13 @@ class Judge:
                     else:
                         answers[unit] = answer
             said = {unit: (a.ticket, self._read_by(unit, asked)) for unit, a in answers.items() if a.leads}
-            wakes = [Wake(a.wake, unit) for unit, a in answers.items() if a.wake]
+            wakes = [*(Wake(a.wake, unit) for unit, a in answers.items() if a.wake), *later]
             silent = [unit for unit, a in answers.items() if not a.leads]
             grown, spoken = self.memory.conclude(said, silent, wakes)
             found += [Verdict(unit, answers[unit].ticket, answers[unit].leads) for unit in said if unit not in grown]
             found += [Verdict(unit, answers[unit].ticket, ()) for unit in silent if unit in spoken]
             # somebody added to what a finding rests on: by a later ticket it is said as it now stands
-            asked = [(grown, self.memory.remember(()))] if grown else []
+            asked, later = [(grown, self.memory.remember(()))] if grown else [], ()
         if found:
             self.publish(found)
         return crashed
@@ -168,6 +182,7 @@ class Judge:
     def _answer(self, unit: UnitId, view: View) -> Answer:
         detector = self._detectors[unit.detector]
         file = view.file(Place(detector.of.name, unit.key))
+        daily = detector.gate.at_day_end
         shown = Unit(
             key=unit.key,
             cell=unit.cell,
@@ -177,9 +192,12 @@ class Judge:
             reads=detector.reads,
             look=view.file,
             fact=view.fact,
+            horizon=day_start(view.now) if daily else NEVER,
         )
         findings: list[Finding] = list(detector.judge(shown))
         wake = min(shown.wakes, default=None)
+        if daily and wake is not None and wake != day_start(wake):
+            wake = day_end(wake)
         if not findings:
             return Answer((), wake, view.ticket)
         period = detector.cell.period(unit.cell, file)

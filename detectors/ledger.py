@@ -1,16 +1,21 @@
 """What is kept together: the files in which events are looked up again."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from detectors.event import (
+    CHINA,
+    ZERO,
     Admission,
     AdmissionChange,
     AdmissionReversal,
+    Beat,
+    Count,
     Discharge,
     Event,
     Fee,
@@ -19,9 +24,11 @@ from detectors.event import (
     Kind,
     Leave,
     Line,
+    OnShelf,
     Order,
     Prescription,
     Presence,
+    Price,
     Sale,
     Settlement,
     SettlementReversal,
@@ -44,13 +51,21 @@ class Ledger:
 
     A key is made from the event alone, never from a fact about it (an owner, a drug's group): were the fact to arrive
     late, the event would lie in the wrong file. ``keep``: business time that is remembered behind the watermark.
-    ``row``: what is kept of an event under a key, the rest left at its default; detectors see no more than this.
+    ``rows``: what is kept of an event under a key, the rest left at its default; detectors see no more than this.
+    ``shows``: as which kinds, where not as itself. ``signs``: what is kept says that something was told, whether or
+    not it counts: nothing of it is ever struck, and what is known already is not kept again.
     """
 
     name: str
     keys: Mapping[Kind, Callable[[Any], Sequence[str]]]  # Any: the Kind that it stands beside
     keep: timedelta
-    row: Callable[[Any, str], Any] | None = None  # None: all of it
+    rows: Callable[[Any, str], Sequence[Any]] | None = None  # None: the event itself
+    shows: Mapping[Kind, frozenset[Kind]] = field(default_factory=dict)
+    signs: bool = False
+
+    def kinds_of(self, kind: Kind) -> frozenset[Kind]:
+        """The kinds of rows that such an event leaves here."""
+        return self.shows.get(kind, frozenset({kind}))
 
 
 def person(event: Any) -> Sequence[str]:
@@ -84,21 +99,127 @@ def codes(sale: Sale) -> Sequence[str]:
     return tuple(dict.fromkeys(sale.traces))
 
 
-def with_code(event: Any, code: str) -> Any:
+def with_code(event: Any, code: str) -> Sequence[Any]:
     """Of a bill's lines, the ones that name the code, and of their codes this one."""
     if isinstance(event, Sale):
-        return replace(event, traces=(code,))
+        return (replace(event, traces=(code,)),)
     lines = (replace(line, traces=(code,)) for line in event.lines if code in line.traces)
-    return replace(event, lines=tuple(lines))
+    return (replace(event, lines=tuple(lines)),)
 
 
-def basket(event: Any, _till: str) -> Any:
+def basket(event: Any, _till: str) -> Sequence[Any]:
     """Of a bill's lines, what was bought; a swipe as it is."""
-    return replace(event, lines=tuple(map(_bought, event.lines))) if isinstance(event, Settlement) else event
+    return (replace(event, lines=tuple(map(_bought, event.lines))) if isinstance(event, Settlement) else event,)
 
 
 def _bought(line: Line) -> Line:
     return Line(sn=line.sn, item=line.item, count=line.count, price=line.price, amount=line.amount)
+
+
+def is_goods(line: Line) -> bool:
+    """Drugs and consumables; not services (list_type 2..). A line that does not say what it is counts as goods."""
+    return not line.list_type.startswith("2")
+
+
+def stock(event: Inventory | Sale) -> Sequence[str]:
+    return (f"{event.org}/{event.item}",)
+
+
+def stock_of_lines(event: Settlement | Fee) -> Sequence[str]:
+    return tuple(dict.fromkeys(f"{event.org}/{line.item}" for line in event.lines if is_goods(line)))
+
+
+def stock_sold(sale: Sale) -> Sequence[str]:
+    """Of a sale with a bill, the bill tells: only what is brought back, or is nobody's bill, is told here."""
+    return () if sale.bill and sale.sale_type == "sale" else stock(sale)
+
+
+def with_item(event: Any, stock: str) -> Sequence[Any]:
+    """Of a bill's lines, those of the item; codes left out."""
+    if isinstance(event, Inventory | Sale):
+        return (replace(event, traces=()),)
+    item = stock.partition("/")[2]
+    return (replace(event, lines=tuple(replace(ln, traces=()) for ln in event.lines if ln.item == item)),)
+
+
+def dept(admission: Admission) -> Sequence[str]:
+    return (f"{admission.org}/{admission.dept}",)
+
+
+def rx_of_lines(bill: Settlement) -> Sequence[str]:
+    return tuple(dict.fromkeys(line.rx for line in bill.lines if line.rx))
+
+
+def rx_sold(sale: Sale) -> Sequence[str]:
+    return (sale.rx,) if sale.rx and not sale.bill else ()
+
+
+def with_rx(event: Any, rx: str) -> Sequence[Any]:
+    """Of a bill's lines, those that name the prescription; codes left out."""
+    if isinstance(event, Settlement):
+        lines = tuple(replace(line, traces=()) for line in event.lines if line.rx == rx)
+        return (replace(event, lines=lines),)
+    return (replace(event, traces=()) if isinstance(event, Sale) else event,)
+
+
+def bill_in_short(bill: Any, _org: str) -> Sequence[Any]:
+    """Of a bill's lines, which goods, and "+" for their codes if there are any: nothing that grows with the basket."""
+    return (replace(bill, lines=tuple(map(_coded, filter(is_goods, bill.lines)))),)
+
+
+def _coded(line: Line) -> Line:
+    return Line(
+        sn=line.sn,
+        item=line.item,
+        count=_NONE,
+        price=_FREE,
+        amount=ZERO,
+        list_type=line.list_type,
+        traces=("+",) if line.traces else (),
+    )
+
+
+_NONE, _FREE = Count(0), Price(0)
+INTERFACES: dict[Kind, str] = {
+    **{Settlement: "setl", Fee: "fee", Inventory: "inv", Sale: "sale", Presence: "presence", Order: "order"},
+}  # over which an institution is expected to tell something every few hours or days (F1)
+
+
+def feeds(event: Any) -> Sequence[str]:
+    """``org/interface``: what the event is told over, and what wants to know when that falls silent."""
+    if isinstance(event, Admission):
+        return (f"{event.org}/fee", f"{event.org}/order")
+    if isinstance(event, Sale):
+        return (f"{event.org}/sale", f"{event.org}/inv")
+    if isinstance(event, Presence) and event.subject != "patient":
+        return ()
+    return (f"{event.org}/{INTERFACES[type(event)]}",)
+
+
+def signs_of_life(event: Any, feed: str) -> Sequence[Any]:
+    """The hour in which it was told. Beside it, whom a silence concerns: the stays, the goods."""
+    if isinstance(event, Admission):
+        return (event,)
+    interface = feed.rpartition("/")[2]
+    shelf = (OnShelf(event_id=event.item, happened_at=month_start(event.happened_at)),) if interface == "inv" else ()
+    if isinstance(event, Sale) and shelf:
+        return shelf
+    return (beat(event.happened_at), *shelf)
+
+
+def beat(moment: datetime) -> Beat:
+    return _beat(moment.timestamp() // 3600)
+
+
+@lru_cache(maxsize=4096)
+def _beat(hour: float) -> Beat:
+    at = datetime.fromtimestamp(hour * 3600, CHINA)
+    return Beat(event_id=f"{at:%m-%dT%H}", happened_at=at)
+
+
+def month_start(moment: datetime) -> datetime:
+    """Midnight of the first of the month, +08:00."""
+    return moment.astimezone(CHINA).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 _OF_PERSON = (
@@ -109,8 +230,9 @@ _OF_STAY = (Admission, AdmissionChange, Discharge, Presence, Leave, Order, Fee)
 
 
 # Every event enters its person's file, so that copies of it, and what takes it back, meet there under whatever till or
-# ward they name. Which of them count is decided in this file alone. A2 looks back furthest: 400 days (readings 6).
-PERSON = Ledger("person", dict.fromkeys(_OF_PERSON, person), keep=400 * DAY)
+# ward they name. Which of them count is decided in this file alone. A2 looks back furthest: 400 days before its month
+# (readings 6), and what comes 7 days late is judged with all of it.
+PERSON = Ledger("person", dict.fromkeys(_OF_PERSON, person), keep=440 * DAY)
 # What is nobody's has its home at the institution's desk: nothing is read there but which copy counts.
 DESK = Ledger(
     "desk",
@@ -121,14 +243,39 @@ DESK = Ledger(
     },
     keep=8 * DAY,
 )
-TILL = Ledger("till", {Settlement: till, Swipe: till}, keep=16 * DAY, row=basket)  # 1 + 7 before + 7 late
+TILL = Ledger("till", {Settlement: till, Swipe: till}, keep=16 * DAY, rows=basket)  # 1 + 7 before + 7 late
 VISIT = Ledger("visit", {**dict.fromkeys(_OF_STAY, visit), Settlement: hospital_visit}, keep=400 * DAY)
 WARD = Ledger("ward", {Presence: ward, Admission: ward, AdmissionChange: ward}, keep=100 * DAY)
 CODE = Ledger(
-    "code", {Settlement: codes_of_lines, Fee: codes_of_lines, Sale: codes}, keep=3 * 366 * DAY, row=with_code
+    "code", {Settlement: codes_of_lines, Fee: codes_of_lines, Sale: codes}, keep=3 * 366 * DAY, rows=with_code
 )  # readings 1: three years
 
-LEDGERS = (PERSON, DESK, TILL, VISIT, WARD, CODE)
+STOCK = Ledger(
+    "stock",
+    {Inventory: stock, Sale: stock_sold, Settlement: stock_of_lines, Fee: stock_of_lines},
+    keep=140 * DAY,  # a month, 90 days without a purchase before it (domain.md B3), 7 late
+    rows=with_item,
+)
+DEPT = Ledger("dept", {Admission: dept}, keep=45 * DAY)  # 28 days of history (domain.md 3.0), 1 day, 7 late
+RX = Ledger(
+    "rx", {Prescription: lambda rx: (rx.rx,), Settlement: rx_of_lines, Sale: rx_sold}, keep=374 * DAY, rows=with_rx
+)  # readings 1: a year
+BILLS = Ledger(
+    "bills", {Settlement: lambda bill: (bill.org,)}, keep=150 * DAY, rows=bill_in_short
+)  # V1: the customers of 90 days, 14 days after, a month, 7 late
+FEED = Ledger(
+    "feed",
+    dict.fromkeys((*INTERFACES, Admission), feeds),
+    keep=45 * DAY,  # 28 days of custom (readings 6, F1), 1 day, 7 late
+    rows=signs_of_life,
+    shows={
+        **dict.fromkeys(INTERFACES, frozenset({Beat})),
+        **{Inventory: frozenset({Beat, OnShelf}), Sale: frozenset({Beat, OnShelf})},
+    },
+    signs=True,
+)
+
+LEDGERS = (PERSON, DESK, TILL, VISIT, WARD, CODE, STOCK, DEPT, RX, BILLS, FEED)
 
 
 def home_of(event: Event) -> Place:

@@ -6,10 +6,23 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from detectors.event import CHINA, EVER, NEVER, Admission, Discharge, Event, Kind, Record, day_of
+from detectors.event import (
+    CHINA,
+    EVER,
+    NEVER,
+    Admission,
+    Discharge,
+    Event,
+    Kind,
+    Record,
+    Settlement,
+    SettlementReversal,
+    day_of,
+)
 from detectors.file import File
 from detectors.finding import Period
 from detectors.ledger import Ledger, Place
+from detectors.month import month_of
 
 E = TypeVar("E", bound=Event)
 R = TypeVar("R", bound=Record)
@@ -82,9 +95,40 @@ class Day:
         return Period(cell, _midnight(cell), _midnight(cell) + DAY)
 
 
+@dataclass(frozen=True, slots=True)
+class Month:
+    """One month in +08:00, shown with as much ``before`` it as the rule looks back."""
+
+    before: timedelta = timedelta(0)
+
+    def touched(self, arrival: Any, file: File) -> Iterable[str]:
+        first = month_of(arrival.happened_at)
+        yield first.name
+        last = min(arrival.happened_at + self.before, file.last)
+        while first.to is not None and first.to <= last:
+            first = month_of(first.to)
+            yield first.name
+
+    def span(self, cell: str, file: File) -> Span:
+        month = self.period(cell, file)
+        return Span(month.since - self.before, month.since, month.to or NEVER)
+
+    def period(self, cell: str, file: File) -> Period:
+        return month_of(_midnight(f"{cell}-01"))
+
+
 @lru_cache(maxsize=4096)
 def _midnight(day: str) -> datetime:
     return datetime.combine(date.fromisoformat(day), time(), CHINA)
+
+
+def day_start(moment: datetime) -> datetime:
+    """The midnight that begins its day, +08:00."""
+    return _midnight(day_of(moment).isoformat())
+
+
+def day_end(moment: datetime) -> datetime:
+    return day_start(moment) + DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,19 +174,26 @@ def end_of(stay: Admission, file: File) -> datetime:
     return max(ends, default=NEVER)
 
 
+class Touched(NamedTuple):
+    """A unit to judge again: a key of the detector's own ledger, and a cell there ("": Whole)."""
+
+    key: str
+    cell: str = ""
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Link(Generic[E]):
     """A second file to look at. Whoever can see a row through it is judged again when the row comes."""
 
     ledger: Ledger
     reads: frozenset[Kind]
-    units: Callable[[E, File, datetime], Iterable[str]]  # arrival, its file there, now -> keys of units to judge
+    units: Callable[[E, File, datetime], Iterable[Touched]]  # arrival, its file there, now -> units to judge
 
 
 class Unit:
     """One file in one cell of time. All that it shows is a function of the set of events."""
 
-    __slots__ = ("_fact", "_file", "_look", "_reads", "cell", "key", "now", "span", "wakes")
+    __slots__ = ("_fact", "_file", "_look", "_reads", "cell", "horizon", "key", "now", "span", "wakes")
 
     def __init__(
         self,
@@ -155,9 +206,12 @@ class Unit:
         reads: frozenset[Kind],
         look: Callable[[Place], File],
         fact: Callable[[Place], Sequence[Any]],
+        horizon: datetime = NEVER,
     ) -> None:
-        self.key, self.cell, self.span = key, cell, span
-        self.now = now  # the latest business time anybody has seen
+        self.key, self.cell = key, cell
+        self.span = span if span.end <= horizon else span._replace(end=horizon)
+        self.now = min(now, horizon)  # the latest business time anybody has seen
+        self.horizon = horizon  # nothing from here on is shown: the day is not over (Gate.at_day_end)
         self.wakes: set[datetime] = set()
         self._file, self._reads, self._look, self._fact = file, reads, look, fact
 
@@ -173,13 +227,27 @@ class Unit:
             raise LookupError(f"{kind.__name__} is not among the kinds that this detector declared")
         return self._file.rows(kind, self.span.start, self.span.end)
 
+    def taken_back(self) -> list[tuple[SettlementReversal, Settlement]]:
+        """Reversals in reach, oldest first, each with the bill it took back if that is in reach; of a person's file.
+
+        Raises LookupError where not both kinds were declared.
+        """
+        pairs = [(reversal, self._file.taken_back(reversal)) for reversal in self.rows(SettlementReversal)]
+        if Settlement not in self._reads:
+            raise LookupError("Settlement is not among the kinds that this detector declared")
+        return [
+            (reversal, bill)
+            for reversal, bill in pairs
+            if bill is not None and self.span.reach <= bill.happened_at < self.span.end
+        ]
+
     def look(
         self, link: Link[Any], kind: type[E], key: str, since: datetime = EVER, until: datetime = NEVER
     ) -> list[E]:
         """What stands in a second file, oldest first. Raises LookupError for a kind that the link does not declare."""
         if kind not in link.reads:
             raise LookupError(f"{kind.__name__} is not among the kinds that this link declared")
-        return self._look(Place(link.ledger.name, key)).rows(kind, since, until)
+        return self._look(Place(link.ledger.name, key)).rows(kind, since, min(until, self.horizon))
 
     def fact(self, kind: type[R], key: str, at: datetime) -> R | None:
         """The reference record that holds at business time ``at``; None if nothing is known.

@@ -34,7 +34,8 @@ class Memory:
         for row in rows:
             if isinstance(row, Fallen):
                 for ledger, key in places(row.event):
-                    self._file(Place(ledger.name, key)).strike(row)
+                    if not ledger.signs:
+                        self._file(Place(ledger.name, key)).strike(row)
             else:
                 seal_of(row)  # before parts of it are kept: they are the same copy
                 for ledger, key in places(row):
@@ -42,7 +43,8 @@ class Memory:
                     file = files.get(key)
                     if file is None:
                         file = files[key] = new_file(ledger.name)
-                    file.add(ledger.row(row, key) if ledger.row else row)
+                    for kept in ledger.rows(row, key) if ledger.rows else (row,):
+                        file.add(kept)
                 if row.happened_at > self._now:
                     self._now = row.happened_at
         self._ticket += 1

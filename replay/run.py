@@ -250,4 +250,3 @@ def _write_whole(path: Path, rows: Iterable[bytes]) -> None:
     with part.open("wb") as file:
         file.writelines(rows)
     os.replace(part, path)
-

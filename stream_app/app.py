@@ -75,9 +75,7 @@ class Line:
         )
         self._memory = Memory(redis, prefix=f"{{{settings.redis.prefix}}}")
         self._producer = _producer(settings)
-        self._judge = Judge(
-            memory=self._memory, detectors=DETECTORS, publish=self._publish, on_crash=_report_crash
-        )
+        self._judge = Judge(memory=self._memory, detectors=DETECTORS, publish=self._publish, on_crash=_report_crash)
         self._floodgates: dict[str, Floodgate] = {}
         self._now = EVER  # W as this worker last saw it
         self._reached: defaultdict[tuple[str, int], datetime] = defaultdict(lambda: EVER)  # the same, by partition

@@ -123,13 +123,15 @@ def _explain(error: Exception) -> tuple[int, str] | None:
 def _is_connection(error: Exception) -> bool:
     """Errors of connection, told by name: none of the libraries is imported for this."""
     names = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(error).__mro__}
-    return isinstance(error, ConnectionError) or not names.isdisjoint({
-        "redis.ConnectionError",
-        "redis.TimeoutError",
-        "sqlalchemy.OperationalError",
-        "sqlalchemy.InterfaceError",
-        "aiokafka.KafkaConnectionError",
-    })
+    return isinstance(error, ConnectionError) or not names.isdisjoint(
+        {
+            "redis.ConnectionError",
+            "redis.TimeoutError",
+            "sqlalchemy.OperationalError",
+            "sqlalchemy.InterfaceError",
+            "aiokafka.KafkaConnectionError",
+        }
+    )
 
 
 def _leave(code: int) -> NoReturn:

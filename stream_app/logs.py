@@ -12,10 +12,31 @@ from collections.abc import Mapping
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-PERSONAL = frozenset({
-    "addr", "address", "agent_certno", "agter_name", "brdy", "certno", "coner_name", "diag_name", "dr_name", "email",
-    "id_card", "idcard", "mobile", "opter_name", "password", "patn_name", "phone", "psn_name", "secret", "tel", "token",
-})  # fmt: skip - names of the national interface, and what secrets are called
+PERSONAL = frozenset(
+    {
+        "addr",
+        "address",
+        "agent_certno",
+        "agter_name",
+        "brdy",
+        "certno",
+        "coner_name",
+        "diag_name",
+        "dr_name",
+        "email",
+        "id_card",
+        "idcard",
+        "mobile",
+        "opter_name",
+        "password",
+        "patn_name",
+        "phone",
+        "psn_name",
+        "secret",
+        "tel",
+        "token",
+    }
+)  # fmt: skip - names of the national interface, and what secrets are called
 IDENTITY_NUMBER = re.compile(r"(?<![0-9A-Za-z])[1-9]\d{16}[0-9Xx](?![0-9A-Za-z])")
 MASK = "***"
 

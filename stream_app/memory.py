@@ -138,13 +138,19 @@ class Memory:
                 if fallen and ledger.name in HOMES:
                     texts.setdefault(place, [])  # decided there: nothing to add, but to be read as of this ticket
                     continue
-                kept = ledger.row(event, key) if ledger.row else event
-                if fallen:
-                    kept = Fallen(kept, row.lines)
-                    self._file(place).strike(kept)
-                else:
-                    self._file(place).add(kept)
-                texts.setdefault(place, []).append(pack(kept))
+                told = texts.setdefault(place, [])
+                if fallen and ledger.signs:
+                    continue
+                file = self._file(place)
+                for kept in ledger.rows(event, key) if ledger.rows else (event,):
+                    if fallen:
+                        kept = Fallen(kept, row.lines)
+                        file.strike(kept)
+                    elif ledger.signs and file.knows(kept):
+                        continue
+                    else:
+                        file.add(kept)
+                    told.append(pack(kept))
             if not fallen and event.happened_at > seen_now:
                 seen_now = event.happened_at
         return self._trip(texts, micros(seen_now))
@@ -179,6 +185,7 @@ class Memory:
             )
         )
         grown, spoken = self._run(self._conclude, self._prefix, blob)
+        self._due_at = min([self._due_at, *(micros(wake.at) for wake in wakes)])
         return {speaking[i - 1] for i in grown}, {quiet[i - 1] for i in spoken}
 
     def due(self, limit: int) -> list[Wake]:
@@ -227,6 +234,7 @@ class Memory:
                     raise ServerChanged(f"Redis was started again ({known[:8]} -> {server[:8]})")
             return script(args=args)
         except RedisError:
+            self._forget_replica()  # it may hold rows that never arrived
             if self._server:
                 self._known_server, self._server = self._server, ""
             raise

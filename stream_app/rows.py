@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import FieldInfo, astuple, fields
 
-from detectors.event import Event, Line, Reference, RxLine
+from detectors.event import Beat, Event, Line, OnShelf, Reference, RxLine
 from detectors.file import Fallen
 
 _STRUCK = "-"  # begins the row of a Fallen; an event's begins with a bracket
@@ -90,7 +90,7 @@ def _field(field: FieldInfo, nested: dict[Any, Any]) -> Any:
 
 
 _LINES = {tuple[kind, ...]: tuple[_twin(kind, {}), ...] for kind in (Line, RxLine)}  # type: ignore[valid-type,misc]  # made at import
-_EVENTS: tuple[type[Struct], ...] = (*get_args(Event), *get_args(Reference))
+_EVENTS: tuple[type[Struct], ...] = (*get_args(Event), *get_args(Reference), Beat, OnShelf)
 _TWINS = {kind: _twin(kind, _LINES) for kind in _EVENTS}
 _TAGS = {kind: kind.__struct_config__.tag for kind in _EVENTS}
 _LINES_AT = {kind: kind.__struct_fields__.index("lines") for kind in _EVENTS if "lines" in kind.__struct_fields__}

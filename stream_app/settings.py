@@ -94,8 +94,7 @@ class KafkaSettings(BaseModel):
         """The connection as confluent-kafka (librdkafka) names its parts."""
         config: dict[str, str | int | float | bool] = {
             "bootstrap.servers": ",".join(self.addresses),
-            "security.protocol": ("SASL_" if self.sasl_mechanism else "")
-            + ("SSL" if self.ssl else "PLAINTEXT"),
+            "security.protocol": ("SASL_" if self.sasl_mechanism else "") + ("SSL" if self.ssl else "PLAINTEXT"),
         }
         optional = {
             "ssl.ca.location": self.ssl_cafile,
@@ -287,7 +286,7 @@ def _guess(wrong: str, known: Iterable[str]) -> str:
 
 
 def _complaint(detail: ErrorDetails) -> str:
-    """ FUNDWATCH_LATENESS__SWIPES="6" (lateness.swipes): expected a duration such as "6h" """
+    """FUNDWATCH_LATENESS__SWIPES="6" (lateness.swipes): expected a duration such as "6h" """
     path = [str(part) for part in detail["loc"]]
     variable = PREFIX + "__".join(path).upper()
     name = f"{variable} ({'.'.join(path)})"

@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 
 from detectors.case import at, line, person
-from detectors.detector import ALWAYS, Finding, Gate
+from detectors.detector import ALWAYS, DAILY, Finding, Gate
 from detectors.event import (
     Admission,
     AdmissionReversal,
+    Beat,
     Count,
     Discharge,
     Event,
@@ -22,6 +23,7 @@ from detectors.event import (
     Fen,
     Inventory,
     Kind,
+    OnShelf,
     PersonRecord,
     Presence,
     Reference,
@@ -32,8 +34,9 @@ from detectors.event import (
 )
 from detectors.file import File
 from detectors.finding import Law, Level, Subject
-from detectors.ledger import CODE, PERSON, TILL, VISIT, WARD, Ledger
-from detectors.unit import DAY, Cell, Day, Link, Stay, Unit, Whole
+from detectors.ledger import BILLS as BILLS_OF_ORG
+from detectors.ledger import CODE, DEPT, FEED, PERSON, RX, STOCK, TILL, VISIT, WARD, Ledger
+from detectors.unit import DAY, Cell, Day, Link, Month, Stay, Touched, Unit, Whole
 from replay.run import Standing
 
 KINDS: tuple[Kind, ...] = (
@@ -62,7 +65,11 @@ def happening(rng: Random) -> Event | Reference:
         **{"total": Fen(rng.choice((900, 1000))), "fund": Fen(450), "count": Count(1), "cert_type": "01"},
         **{"result": rng.choice(("pass", "not_found", "timeout")), "check_type": "scheduled"},
         **{"sale_type": rng.choice(("sale", "return")), "inv_type": "count", "traces": (rng.choice("ab"),)},
-        "lines": tuple(line("X", sn=f"{who}{m}", traces=(rng.choice("abc"),)) for m in range(rng.randrange(3))),
+        "rx": rng.choice("1 ").strip(),
+        "lines": tuple(
+            line("X", sn=f"{who}{m}", traces=(rng.choice("abc"),), rx=rng.choice(("", "1")))
+            for m in range(rng.randrange(3))
+        ),
         # one number is one person's: copies that name two persons never meet
         "event_id": f"{who}{kind.__name__}{rng.randrange(6)}",
         **{"happened_at": moment(rng), "received_at": rng.choice((None, moment(rng))), "org": rng.choice("AAB")},
@@ -96,17 +103,24 @@ class Mirror:
     def judge(self, unit: Unit) -> Iterator[Finding]:
         rows = [row for kind in sorted(self.reads, key=str) for row in unit.rows(kind)]
         own = [row for kind in self.reads for row in unit.own(kind)]
-        homes = {getattr(unit.fact(PersonRecord, row.person, row.happened_at), "household", "?") for row in own}
+        records = [unit.fact(PersonRecord, getattr(row, "person", ""), row.happened_at) for row in own]
+        homes = {getattr(record, "household", "?") for record in records}
+        if {Settlement, SettlementReversal} <= self.reads and self.of is PERSON:
+            rows += [row for pair in unit.taken_back() for row in pair]
         for link in self.links:
-            rows += [row for org in "AB" for ward in "VW" for row in unit.look(link, Presence, f"{org}/{ward}")]
+            if Presence in link.reads:
+                rows += [row for org in "AB" for ward in "VW" for row in unit.look(link, Presence, f"{org}/{ward}")]
+            else:
+                rows += unit.look(link, Beat, f"{unit.key.partition('/')[0]}/inv")
         if own and len(rows) >= self.least:
             told = " ".join(f"{type(row).__name__}{[ln.sn for ln in getattr(row, 'lines', ())]}" for row in rows)
+            told += " ".join(f"{row.event_id}@{row.happened_at:%d %H}" for row in rows if type(row) in SIGNS)
             yield Finding(
                 level=Level.RED if len(homes) > 1 else Level.BLUE,
                 subject=Subject("person", unit.key),
                 zh=f"{told} {sorted(homes)}",
                 en="",
-                shows=rows,
+                shows=[row for row in rows if type(row) not in SIGNS],
                 figures=(),
             )
 
@@ -134,11 +148,19 @@ class Absence:
                 )
 
 
-def inmates(check: Presence, ward: File, now: Any) -> Iterator[str]:
+def inmates(check: Presence, ward: File, now: Any) -> Iterator[Touched]:
     """Whoever was ever admitted to any ward of the institution; a test need not be narrow."""
-    return (f"{org}/{who}" for org in "AB" for who in "PQR")
+    return (Touched(f"{org}/{who}") for org in "AB" for who in "PQR")
 
 
+def goods(event: Any, feed: File, now: Any) -> Iterator[Touched]:
+    """Whatever the institution dealt in."""
+    return (Touched(f"{event.org}/{row.event_id}", month) for row in feed.kinds.get(OnShelf, ()) for month in MONTHS)
+
+
+FEEDS = Link(ledger=FEED, reads=frozenset({Beat, OnShelf}), units=goods)
+SIGNS = (Beat, OnShelf)
+MONTHS = ("2024-03",)
 WARDS = Link(ledger=WARD, reads=frozenset({Presence}), units=inmates)
 BILLS = frozenset({Settlement})
 EVERYTHING = frozenset(KINDS) - {PersonRecord, Inventory}
@@ -150,12 +172,19 @@ DETECTORS: tuple[Any, ...] = (
     Mirror(id="stay", of=PERSON, reads=frozenset({Settlement, Admission, Discharge}), cell=Stay(before=DAY)),
     Mirror(id="ward", of=VISIT, reads=frozenset({Admission, Presence}), cell=Whole(), links=(WARDS,)),
     Absence(),
+    Mirror(id="month", of=PERSON, reads=BILLS | {SettlementReversal}, cell=Month(before=DAY)),
+    Mirror(id="stock", of=STOCK, reads=frozenset({Sale, Inventory}), cell=Month(), links=(FEEDS,), gate=DAILY),
+    Mirror(id="rx", of=RX, reads=BILLS | {Sale}, cell=Whole()),
+    Mirror(id="dept", of=DEPT, reads=frozenset({Admission}), cell=Day(before=DAY)),
+    Mirror(id="bills", of=BILLS_OF_ORG, reads=BILLS, cell=Day(before=DAY)),
+    Mirror(id="feed", of=FEED, reads=frozenset({Beat, Admission}), cell=Whole(), gate=DAILY),
 )
 
 
 def without_gate(detector: Any) -> Any:
     shape = {name: getattr(detector, name) for name in ("id", "of", "reads", "cell", "links", "judge", "law")}
-    return SimpleNamespace(**shape, gate=ALWAYS, __dataclass_fields__={})
+    gate = DAILY if detector.gate.at_day_end else ALWAYS
+    return SimpleNamespace(**shape, gate=gate, __dataclass_fields__={})
 
 
 def batches(arrivals: Sequence[Any], size: int) -> list[Sequence[Any]]:

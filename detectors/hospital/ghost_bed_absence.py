@@ -28,7 +28,7 @@ from detectors.finding import Check, Exclusion, Figure, Law, Level, Subject
 from detectors.ledger import VISIT, WARD, Ledger
 from detectors.settlement_kinds import DAY_SURGERY, MedTypes, is_one_of
 from detectors.stays import Admissions, StayInHospital, charged, in_scope, stay_of
-from detectors.unit import DAY, HOUR, MINUTE, Cell, Link, Unit, Whole
+from detectors.unit import DAY, HOUR, MINUTE, Cell, Link, Touched, Unit, Whole
 from detectors.wording import clock, day_en, day_zh, hours, how_long, how_long_en, yuan, yuan_en
 
 TICK = timedelta(microseconds=1)
@@ -38,7 +38,7 @@ SAME_ROUND = HOUR  # checks of a ward so near each other were made on one round 
 LONGEST_SILENCE = 7 * DAY  # beyond, nobody's rounds are compared any more: the feed is to explain it (F1)
 
 
-def others_concerned(check: Presence, ward: File, now: datetime) -> Iterator[str]:
+def others_concerned(check: Presence, ward: File, now: datetime) -> Iterator[Touched]:
     """A check shows that the ward's device lived when it failed at another bed, or that another patient was left out.
 
     What a silence will show that is not yet judged, its own waking shows.
@@ -47,12 +47,12 @@ def others_concerned(check: Presence, ward: File, now: datetime) -> Iterator[str
     if check.result in ALIVE:
         for near in ward.rows(Presence, moment - SAME_ROUND, moment + SAME_ROUND + TICK):
             if near.result == "timeout":
-                yield f"{near.org}/{near.visit}"
+                yield Touched(f"{near.org}/{near.visit}")
     if moment <= now - GRACE:
         for kind in (Admission, AdmissionChange):
             for row in ward.kinds.get(kind, ()):
                 if row.happened_at < moment:
-                    yield f"{row.org}/{row.visit}"
+                    yield Touched(f"{row.org}/{row.visit}")
 
 
 CHECKS_OF_WARD = Link(ledger=WARD, reads=frozenset({Presence}), units=others_concerned)

@@ -12,18 +12,18 @@ from detectors.exclusions import approved_leave, device_alive, exempt_ward
 from detectors.file import File
 from detectors.finding import Check, Figure, Law, Level, Period, Subject
 from detectors.ledger import VISIT, WARD, Ledger
-from detectors.unit import DAY, HOUR, MINUTE, Cell, Link, Unit, Whole
+from detectors.unit import DAY, HOUR, MINUTE, Cell, Link, Touched, Unit, Whole
 
 CAMERA = 10 * MINUTE  # recordings to ask for, before and after (domain.md 6.3)
 EXPECTED = frozenset({"pass", "face_mismatch", "not_found", "refused"})  # on leave: not expected; the rest: unknown
 SILENT = frozenset({"device_error", "timeout"})
 
 
-def wards_of(leave: Leave, visit: File, now: datetime) -> Iterator[str]:
+def wards_of(leave: Leave, visit: File, now: datetime) -> Iterator[Touched]:
     """A leave explains empty beds wherever the patient was looked for."""
     for check in visit.kinds.get(Presence, ()):
         if check.check_type == "surprise":
-            yield f"{check.org}/{check.ward}"
+            yield Touched(f"{check.org}/{check.ward}")
 
 
 LEAVES_OF_VISIT = Link(ledger=VISIT, reads=frozenset({Leave}), units=wards_of)

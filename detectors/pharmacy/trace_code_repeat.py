@@ -13,18 +13,18 @@ from detectors.exclusions import goods_returned, is_uncoded, opened_box, uncoded
 from detectors.file import File
 from detectors.finding import Certainty, Check, Figure, Law, Level, Period, Subject
 from detectors.ledger import CODE, VISIT, Ledger, codes_of_lines
-from detectors.unit import DAY, MINUTE, Cell, Link, Unit, Whole
+from detectors.unit import DAY, MINUTE, Cell, Link, Touched, Unit, Whole
 from detectors.wording import clock, day_en, day_zh, hours
 
 CAMERA = 10 * MINUTE  # recordings to ask for, before and after (domain.md 6.3)
 SHOWN = 4  # moments that a sentence names
 
 
-def codes_of_visit(bill: Settlement, visit: File, now: datetime) -> Iterator[str]:
+def codes_of_visit(bill: Settlement, visit: File, now: datetime) -> Iterator[Touched]:
     """A bill tells which fee lines of its visit were settled; the codes that it lists itself lead to it anyway."""
     listed = set(codes_of_lines(bill))
     uploaded = {code for fee in visit.kinds.get(Fee, ()) for code in codes_of_lines(fee)}
-    yield from uploaded - listed
+    yield from map(Touched, uploaded - listed)
 
 
 BILLS_OF_VISIT = Link(ledger=VISIT, reads=frozenset({Settlement}), units=codes_of_visit)

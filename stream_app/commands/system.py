@@ -37,9 +37,7 @@ data_option = click.option(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A folder with Apache Kafka's jars, for a machine without a network.",
 )
-def up(
-    speed: float, persons: int, seed: int, workers: int, no_demo: bool, data: Path, kafka_jars: Path | None
-) -> None:
+def up(speed: float, persons: int, seed: int, workers: int, no_demo: bool, data: Path, kafka_jars: Path | None) -> None:
     """Run the whole system on this machine until Ctrl-C: Kafka, Redis, workers, alert feed, a made-up city.
 
     \b

@@ -1,9 +1,9 @@
 """The data directory of an embedded system: where everything lies, and ``run.json``, which tells others.
 
-    DIR/run.json      addresses and process ids, as others read them; also after the end, for the addresses
-    DIR/kafka  DIR/redis  DIR/alerts.db  DIR/archive  DIR/demo
-    DIR/logs          one file a process, and the one before it once it is too long
-    DIR/feed.secret  DIR/demo.password      made once, for the owner's eyes only
+DIR/run.json      addresses and process ids, as others read them; also after the end, for the addresses
+DIR/kafka  DIR/redis  DIR/alerts.db  DIR/archive  DIR/demo
+DIR/logs          one file a process, and the one before it once it is too long
+DIR/feed.secret  DIR/demo.password      made once, for the owner's eyes only
 """
 
 import fcntl

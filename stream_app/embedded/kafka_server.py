@@ -76,8 +76,20 @@ def properties(folder: Path, port: int, controller_port: int) -> list[tuple[str,
 
 def _format(java: str, classpath: str, settings: Path) -> None:
     # any 16 bytes in URL-safe base64 will do: there is no second cluster to be mistaken for
-    command = [java, "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", classpath, "kafka.tools.StorageTool",
-               "format", "--cluster-id", "ZnVuZHdhdGNoLW9uZS1ub2", "--config", str(settings), "--ignore-formatted"]
+    command = [
+        java,
+        "-Xmx128m",
+        "-XX:TieredStopAtLevel=1",
+        "-cp",
+        classpath,
+        "kafka.tools.StorageTool",
+        "format",
+        "--cluster-id",
+        "ZnVuZHdhdGNoLW9uZS1ub2",
+        "--config",
+        str(settings),
+        "--ignore-formatted",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode:
         said = done.stderr.strip() or done.stdout.strip()
@@ -101,4 +113,3 @@ def _java_version(java: str) -> int:
     done = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30, check=False)
     found = re.search(r'version "(\d+)', done.stderr)
     return int(found[1]) if found else 0
-

@@ -1,10 +1,10 @@
 """The embedded system: Kafka, Redis, alert store, workers, feed and archive on this machine, kept running.
 
-    up ─┬─ kafka ── topics ─┬─ worker-1 … worker-N
-        ├─ redis ───────────┤
-        ├─ alert store ─────┼─ feed
-        │                   └─ archive
-        └─ demo: simulate, once ──── send
+up ─┬─ kafka ── topics ─┬─ worker-1 … worker-N
+    ├─ redis ───────────┤
+    ├─ alert store ─────┼─ feed
+    │                   └─ archive
+    └─ demo: simulate, once ──── send
 """
 
 import asyncio

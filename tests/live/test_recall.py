@@ -99,5 +99,4 @@ class Tail:
 
 def consumer_places(places):
 
-
     return [TopicPartition(topic, n) for topic, n in places]

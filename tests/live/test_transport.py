@@ -60,9 +60,7 @@ class Readers:
 
     def seen(self) -> Counter[int]:
         """How often each number was read, by all of them."""
-        return Counter(
-            int(line.split()[2]) for out in self.folder.glob("seen-*") for line in whole_lines(out)
-        )
+        return Counter(int(line.split()[2]) for out in self.folder.glob("seen-*") for line in whole_lines(out))
 
     def committed(self) -> dict[int, int]:
         """Partition to committed offset."""
