@@ -13,11 +13,13 @@ A Store is safe to share between threads; its calls block. When the server is aw
 import base64
 import binascii
 import hashlib
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from time import monotonic, sleep
 from typing import Any, Literal, NamedTuple, Self, TypeVar, TypeVarTuple
 
 import msgspec
@@ -50,7 +52,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from alerts import tables as t
@@ -565,7 +567,8 @@ def _sqlite(address: URL) -> Engine:
     def prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves: Python's own comes too late for a writer
         cursor = connection.cursor()
-        for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-32000"):
+        _use_wal(cursor)
+        for setting in ("synchronous=FULL", "foreign_keys=ON", "cache_size=-32000"):
             cursor.execute(f"PRAGMA {setting}")
         cursor.close()
 
@@ -574,6 +577,23 @@ def _sqlite(address: URL) -> Engine:
         db.exec_driver_sql("BEGIN IMMEDIATE" if db.get_execution_options().get("writer") else "BEGIN")
 
     return engine
+
+
+SWITCH_WITHIN_S = 20.0
+
+
+def _use_wal(cursor: DBAPICursor) -> None:
+    """A new file is switched once; two that do so at once are refused, however long SQLite is told to wait."""
+    deadline = monotonic() + SWITCH_WITHIN_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if monotonic() > deadline:
+                raise
+            sleep(0.05)
+        else:
+            return
 
 
 def _postgresql(address: URL) -> Engine:

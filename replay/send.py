@@ -167,6 +167,7 @@ class Sender:
         self._unknown_since: float | None = None
         self._given_up = False  # the producer has met what it cannot mend by itself
         self._hopeless: SendError | None = None
+        self._interrupted = False
         self._producer = self._fresh()
 
     def connect(self) -> None:
@@ -235,6 +236,11 @@ class Sender:
         self._await_group(self._ends(INPUT), "waiting for the workers to judge", deadline)
         self._poll(lambda: 0 if nothing_due() else 1, "waiting for what is due to be judged again", deadline)
         self._await_group(self._ends((VERDICTS,)), "waiting for the alerts to be stored", deadline)
+
+    def interrupt(self) -> None:
+        """Stop at the next safe point with KeyboardInterrupt. For a signal's handler: raised there, amid the Kafka
+        client's own calls, it may be lost."""
+        self._interrupted = True
 
     def give_up(self, within: timedelta = timedelta(seconds=3)) -> int:
         """After an interruption: let go on what can go. The number of lines Kafka has not confirmed."""
@@ -356,6 +362,8 @@ class Sender:
 
     def _again(self) -> None:
         """Say what is hopeless, and send once more what was not delivered."""
+        if self._interrupted:
+            raise KeyboardInterrupt
         if self._hopeless is not None:
             raise self._hopeless
         if self._given_up:

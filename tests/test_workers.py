@@ -3,7 +3,7 @@
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from threading import Semaphore, Thread
+from threading import Event, Semaphore, Thread
 
 import pytest
 from hypothesis import given, settings
@@ -76,10 +76,19 @@ def in_turns(rng, *jobs) -> None:
     turns, step_is_over, alive = [Semaphore(0) for _ in jobs], Semaphore(0), list(range(len(jobs)))
     faults = []
 
+    given_up = Event()
+
+    def pause(n) -> None:
+        if not given_up.is_set():
+            step_is_over.release()
+            turns[n].acquire()
+        if given_up.is_set():
+            raise InterruptedError("hypothesis wants no more of this example")
+
     def run(n) -> None:
         turns[n].acquire()
         try:
-            jobs[n](pause=lambda: (step_is_over.release(), turns[n].acquire()))
+            jobs[n](pause=partial(pause, n))
         except BaseException as fault:  # noqa: BLE001 - raised again by the one who waits
             faults.append(fault)
         finally:
@@ -89,11 +98,16 @@ def in_turns(rng, *jobs) -> None:
     threads = [Thread(target=run, args=[n]) for n in alive]
     for thread in threads:
         thread.start()
-    while alive:
-        turns[rng.choice(alive)].release()
-        step_is_over.acquire()
-    for thread in threads:
-        thread.join()
+    try:
+        while alive:
+            turns[rng.choice(alive)].release()
+            step_is_over.acquire()
+    finally:
+        given_up.set()
+        for turn in turns:
+            turn.release()
+        for thread in threads:
+            thread.join()
     if faults:
         raise faults[0]
 

@@ -1,6 +1,7 @@
 """``fundwatch send``, ``archive``, ``schema`` and ``quarantine``: what goes over the wire, and what could not."""
 
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -155,13 +156,16 @@ def _sending() -> Iterator[None]:
 
 @contextmanager
 def _interruptible(sender: "Sender") -> Iterator[None]:
-    """Ctrl-C says how far it got."""
+    """Ctrl-C says how far it got; a second one does not wait."""
+
+    def interrupt(*_: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        sender.interrupt()
+
+    before = signal.signal(signal.SIGINT, interrupt)
     try:
         yield
-    except (KeyboardInterrupt, SystemError) as error:
-        # confluent-kafka's poll, interrupted, may lose the interrupt and raise this SystemError; no other is meant
-        if isinstance(error, SystemError) and "without setting an exception" not in str(error):
-            raise
+    except KeyboardInterrupt:
         unconfirmed = sender.give_up()
         tally = sender.tally
         raise Failure(
@@ -169,6 +173,8 @@ def _interruptible(sender: "Sender") -> Iterator[None]:
             "not confirmed by Kafka. Send the file again to complete it; what came twice counts once",
             INTERRUPTED,
         ) from None
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def nothing_due(settings: Settings) -> Callable[[], bool]:
