@@ -15,6 +15,7 @@ from detectors.wire import LONGEST
 
 BOM = b"\xef\xbb\xbf"
 GZIP, ZSTD, PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
+AT_ONCE = 1 << 17  # bytes unfolded at once; no line within is over-long
 CHUNK = 1 << 12  # compressed bytes read at once: a zstd chunk may unfold to 128 KiB for every 4 bytes
 STDIN = "-"
 
@@ -68,7 +69,7 @@ def _numbered(name: str, file: io.BufferedIOBase) -> Iterator[Line]:
         for number, raw in enumerate(_cut(file), 1):
             text = raw.removeprefix(BOM) if number == 1 else raw
             if text and not text.isspace():
-                yield Line(number, text.rstrip(b"\r\n"))
+                yield Line(number, text.rstrip(b"\r"))
     except EOFError:
         raise RecordingError(_broken(name, number, "cut off")) from None
     except (zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
@@ -80,12 +81,22 @@ def _broken(name: str, after: int, how: str) -> str:
 
 
 def _cut(file: io.BufferedIOBase) -> Iterator[bytes]:
-    """Lines with their ends; of an over-long one the head, the rest being read and let go."""
-    while raw := file.readline(LONGEST + 2):  # one for the line end, one to tell that there is more
-        whole = raw.endswith(b"\n")
-        yield raw if whole or len(raw) <= LONGEST else raw[: LONGEST + 1]
-        while not whole and (rest := file.readline(LONGEST)):
-            whole = rest.endswith(b"\n")
+    """Lines without their ends; of an over-long one the head, the rest being read and let go."""
+    left, skipping = b"", False  # what no line end has come to yet; whether its head was handed out
+    while chunk := file.read1(AT_ONCE):
+        first, *others = chunk.split(b"\n")
+        left = b"" if skipping else left + first
+        if others:
+            if not skipping:
+                yield left[: LONGEST + 1]
+            *whole, left = others
+            yield from whole
+            skipping = False
+        if len(left) > LONGEST:
+            yield left[: LONGEST + 1]
+            left, skipping = b"", True
+    if left:
+        yield left
 
 
 class _Zstd(io.RawIOBase):
