@@ -16,7 +16,9 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 LATE_UPLOAD = timedelta(minutes=10)  # received so much later: offline or batch upload (X15, X16)
 
 Moment = Annotated[datetime, Meta(tz=True)]
-Text = Annotated[str, Meta(min_length=1)]
+LONGEST_CODE = 256  # characters; codes become keys and ids, and PostgreSQL indexes no more than 2,700 bytes
+Text = Annotated[str, Meta(min_length=1, max_length=LONGEST_CODE)]
+Code = Annotated[str, Meta(max_length=LONGEST_CODE)]  # or "" where there is none
 OrgCode = Annotated[str, Meta(min_length=12, max_length=12)]
 AreaCode = Annotated[str, Meta(pattern=r"^([0-9]{6})?$(?!\n)")]  # (?!): Python's $ lets one line end pass
 Name = tuple[str, ...]  # two copies that share one tell of the same fact
@@ -59,18 +61,18 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     count: Count = field(name="cnt")
     price: Price = field(name="pric")
     amount: Fen = field(name="det_item_fee_sumamt")
-    local_item: str = field(name="medins_list_codg", default="")
+    local_item: Code = field(name="medins_list_codg", default="")
     list_type: str = ""
     in_scope: Fen | None = field(name="inscp_scp_amt", default=None)
     days: Count | None = field(name="prd_days", default=None)
     dose: Count | None = field(name="sin_dos", default=None)
     frequency: str = field(name="used_frqu", default="")
-    rx: str = field(name="rxno", default="")
+    rx: Code = field(name="rxno", default="")
     needs_rx: Flag = field(name="rx_flag", default=OFF)
     traces: DrugTraces = field(name="drug_trac_codg", default=())
     by_unit: Flag = field(name="trdn_flag", default=OFF)
-    doctor: str = field(name="bilg_dr_codg", default="")
-    dept: str = field(name="bilg_dept_codg", default="")
+    doctor: Code = field(name="bilg_dr_codg", default="")
+    dept: Code = field(name="bilg_dept_codg", default="")
     occurred_at: Moment | None = field(name="fee_ocur_time", default=None)
     examined_outside: Flag = field(name="etip_flag", default=OFF)
     take_home: Flag = field(name="dscg_tkdrug_flag", default=OFF)
@@ -99,8 +101,8 @@ class Header(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="e
     happened_at: Moment = field(name="biz_time")  # never arrival time
     received_at: Moment | None = field(name="recv_time", default=None)
     org: OrgCode = field(name="fixmedins_code")
-    device: str = field(name="dev_no", default="")
-    operator: str = field(name="opter", default="")
+    device: Code = field(name="dev_no", default="")
+    operator: Code = field(name="opter", default="")
     care_area: AreaCode = field(name="mdtrtarea_admvs", default="")
     insured_area: AreaCode = field(name="insuplc_admdvs", default="")
     is_test: Flag = OFF
@@ -168,7 +170,7 @@ class Settlement(OfPerson, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     account: Fen = field(name="acct_pay", default=ZERO)
     cash: Fen = field(name="psn_cash_pay", default=ZERO)
     mutual_aid: Fen = field(name="acct_mulaid_pay", default=ZERO)
-    payer: str = field(name="acct_payer_no", default="")
+    payer: Code = field(name="acct_payer_no", default="")
     balance: Fen | None = field(name="balc", default=None)
     insurance: str = field(name="insutype", default="")
     cert_type: CertType | Literal[""] = field(name="mdtrt_cert_type", default="")
@@ -191,7 +193,7 @@ class SettlementReversal(OfPerson, frozen=True, kw_only=True, omit_defaults=True
     """A settlement taken back (冲正, 退费). It does not say when that was, nor at which till."""
 
     bill: Text = field(name="setl_id")
-    visit: str = field(name="mdtrt_id", default="")
+    visit: Code = field(name="mdtrt_id", default="")
 
     @property
     def identity(self) -> Name:
@@ -231,9 +233,9 @@ class Admission(OfVisit, frozen=True, kw_only=True, omit_defaults=True, gc=False
 
     med_type: Text
     dept: Text = field(name="adm_dept_codg")
-    bed: str = field(name="adm_bed", default="")
-    ward: str = ""
-    doctor: str = field(name="atddr_no", default="")
+    bed: Code = field(name="adm_bed", default="")
+    ward: Code = ""
+    doctor: Code = field(name="atddr_no", default="")
     diagnosis: str = field(name="maindiag_code", default="")
     cert_type: CertType | Literal[""] = field(name="mdtrt_cert_type", default="")
 
@@ -245,9 +247,9 @@ class Admission(OfVisit, frozen=True, kw_only=True, omit_defaults=True, gc=False
 class AdmissionChange(OfVisit, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="adm_chg"):
     """Another department, ward or bed from now on (住院信息变更)."""
 
-    dept: str = field(name="adm_dept_codg", default="")
-    bed: str = field(name="adm_bed", default="")
-    ward: str = ""
+    dept: Code = field(name="adm_dept_codg", default="")
+    bed: Code = field(name="adm_bed", default="")
+    ward: Code = ""
 
 
 class AdmissionReversal(OfVisit, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="adm_rev"):
@@ -295,7 +297,7 @@ class Order(OfVisit, frozen=True, kw_only=True, omit_defaults=True, gc=False, ta
     order_type: Text = field(name="drord_type")
     since: Moment | None = field(name="medc_begntime", default=None)
     to: Moment | None = field(name="medc_endtime", default=None)
-    doctor: str = field(name="dr_code", default="")
+    doctor: Code = field(name="dr_code", default="")
     item: str = field(name="med_list_codg", default="")
 
     @property
@@ -313,12 +315,12 @@ class Presence(Header, frozen=True, kw_only=True, omit_defaults=True, gc=False, 
     check_type: Literal["scheduled", "surprise", "gate", "night", "call"]
     result: Literal["pass", "face_mismatch", "not_found", "on_leave", "refused", "device_error", "timeout"]
     subject: Literal["patient", "doctor"] = "patient"
-    person: str = field(name="psn_no", default="")
-    visit: str = field(name="mdtrt_id", default="")
-    doctor: str = field(name="dr_code", default="")
+    person: Code = field(name="psn_no", default="")
+    visit: Code = field(name="mdtrt_id", default="")
+    doctor: Code = field(name="dr_code", default="")
     planned_at: Moment | None = field(name="planned_time", default=None)
-    ward: str = ""
-    bed: str = ""
+    ward: Code = ""
+    bed: Code = ""
     direction: Literal["in", "out", ""] = ""
 
     @property
@@ -361,11 +363,11 @@ class Sale(Header, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag=
     sale_type: Literal["sale", "return"]
     item: Text = field(name="med_list_codg")
     count: Count = field(name="cnt")
-    bill: str = field(name="setl_id", default="")
-    person: str = field(name="psn_no", default="")
+    bill: Code = field(name="setl_id", default="")
+    person: Code = field(name="psn_no", default="")
     traces: DrugTraces = field(name="drug_trac_codg", default=())
     by_unit: Flag = field(name="trdn_flag", default=OFF)
-    rx: str = field(name="rxno", default="")
+    rx: Code = field(name="rxno", default="")
 
     @property
     def undone_by(self) -> Name | None:
@@ -420,9 +422,9 @@ class PersonRecord(Record, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     sex: str = field(name="gend", default="")
     status: Status | tuple[Status, ...] = "active"
     died_on: date | None = field(name="die_date", default=None)
-    household: str = ""
-    village: str = ""
-    employer: str = field(name="emp", default="")
+    household: Code = ""
+    village: Code = ""
+    employer: Code = field(name="emp", default="")
     diseases: tuple[str, ...] = field(name="dise_codg", default=())
     filings: tuple[str, ...] = field(name="filing_admdvs", default=())
     insured_area: AreaCode = field(name="insuplc_admdvs", default="")
@@ -447,8 +449,8 @@ class OrgRecord(Record, frozen=True, kw_only=True, omit_defaults=True, gc=False,
     beds: int | None = None
     extra_beds: int | None = field(name="beds_extra", default=None)
     hours: str = ""  # "07:30-21:30"; "00:00-24:00", or across midnight
-    owner: str = field(name="owner_group", default="")
-    campus: str = field(name="campus_group", default="")
+    owner: Code = field(name="owner_group", default="")
+    campus: Code = field(name="campus_group", default="")
     contract: Literal["active", "suspended", "terminated"] = "active"
     contract_doc: str = ""
     tags: frozenset[str] = frozenset()
@@ -461,9 +463,9 @@ class OrgRecord(Record, frozen=True, kw_only=True, omit_defaults=True, gc=False,
 class DoctorRecord(Record, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="ref.doctor"):
     doctor: Text = field(name="dr_code")
     sites: tuple[str, ...] = ()
-    dept: str = ""
+    dept: Code = ""
     status: Literal["active", "leave", "suspended", "retired"] = "active"
-    person: str = field(name="psn_no", default="")
+    person: Code = field(name="psn_no", default="")
 
     @property
     def subject(self) -> str:
@@ -483,7 +485,7 @@ class DeviceRecord(Record, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
 
 class DrugRecord(Record, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="ref.drug"):
     item: Text = field(name="med_list_codg")
-    group: str = ""
+    group: Code = ""
     units_per_pack: Count | None = None
     daily_dose: Count | None = None
     needs_rx: Flag = field(name="rx_flag", default=OFF)
@@ -530,7 +532,7 @@ class ItemRecord(Record, frozen=True, kw_only=True, omit_defaults=True, gc=False
 class CalendarRecord(Record, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="ref.calendar"):
     day: date
     org: str = field(name="fixmedins_code", default="")
-    village: str = ""
+    village: Code = ""
     kind: Literal["holiday", "mass_screening", "vaccination", "outbreak"] | None = None
 
     @property
@@ -574,7 +576,7 @@ class ExceptionRecord(Record, frozen=True, kw_only=True, omit_defaults=True, gc=
     to: Moment
     confirmer: Text
     org: str = field(name="fixmedins_code", default="")
-    person: str = field(name="psn_no", default="")
+    person: Code = field(name="psn_no", default="")
     item: str = field(name="med_list_codg", default="")
     value: str | int | float | None = None
 

@@ -200,26 +200,23 @@ def signs_of_life(event: Any, feed: str) -> Sequence[Any]:
     """The hour in which it was told. Beside it, whom a silence concerns: the stays, the goods."""
     if isinstance(event, Admission):
         return (event,)
-    interface = feed.rpartition("/")[2]
-    shelf = (OnShelf(event_id=event.item, happened_at=month_start(event.happened_at)),) if interface == "inv" else ()
-    if isinstance(event, Sale) and shelf:
-        return shelf
-    return (beat(event.happened_at), *shelf)
-
-
-def beat(moment: datetime) -> Beat:
-    return _beat(moment.timestamp() // 3600)
+    beat, month = _hour(event.happened_at.timestamp() // 3600)
+    if not feed.endswith("/inv"):
+        return (beat,)
+    shelf = _on_shelf(event.item, month)
+    return (shelf,) if isinstance(event, Sale) else (beat, shelf)
 
 
 @lru_cache(maxsize=4096)
-def _beat(hour: float) -> Beat:
+def _hour(hour: float) -> tuple[Beat, datetime]:
+    """What one hour since 1970 leaves, and the midnight that began its month, +08:00."""
     at = datetime.fromtimestamp(hour * 3600, CHINA)
-    return Beat(event_id=f"{at:%m-%dT%H}", happened_at=at)
+    return Beat(event_id=f"{at:%m-%dT%H}", happened_at=at), at.replace(day=1, hour=0)
 
 
-def month_start(moment: datetime) -> datetime:
-    """Midnight of the first of the month, +08:00."""
-    return moment.astimezone(CHINA).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+@lru_cache(maxsize=65_536)
+def _on_shelf(item: str, month: datetime) -> OnShelf:
+    return OnShelf(event_id=item, happened_at=month)
 
 
 _OF_PERSON = (

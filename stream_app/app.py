@@ -84,6 +84,8 @@ class Line:
     def process(self, arrivals: Sequence[Arrival]) -> None:
         """Judge these messages; when this returns, all that follows from them is on Kafka. Raises FloodError."""
         began = time.monotonic()
+        if self._now == EVER:  # what others have seen, or this worker before it was started again
+            self._now = self._memory.remember(()).now
         refused: list[tuple[Refused, Arrival]] = []
         records: list[Record] = []
         events: list[Event] = []

@@ -411,3 +411,9 @@ def reason_of(line: bytes) -> str:
     except Refused as refused:
         return refused.reason
     return ""
+
+
+@pytest.mark.parametrize("name", ["event_id", "psn_no", "dev_no", "opter"])
+def test_a_code_of_more_than_256_characters_is_malformed(name: str) -> None:
+    read(raw("swipe", **{name: "x" * 256}))
+    assert why(raw("swipe", **{name: "x" * 257})) == ("malformed", name)

@@ -11,7 +11,7 @@ from stream_app.embedded.jars import JarsError, kafka_jars
 
 HEAP = "256m"
 OLDEST_JAVA = 17
-RETENTION_HOURS = 7 * 24
+RETENTION_HOURS = 30 * 24  # longer than any lateness promised: what was not yet read must not vanish
 MESSAGE_BYTES = 4 << 20  # a line of 1 MiB, quarantined, comes back as base64 with its reason
 JVM = (
     f"-Xmx{HEAP}",
