@@ -44,6 +44,7 @@ from stream_app.quarantine import Floodgate
 from stream_app.recall import comes_late, recalled
 from stream_app.settings import Settings
 from stream_app.transport import Batch
+from stream_app.watchdog import Watchdog
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -193,7 +194,7 @@ def run_worker(settings: Settings) -> None:
     store = Store.open(settings.store.url)
     metrics.serve(settings.metrics.host, settings.metrics.port)
     heard = {"at": time.monotonic()}
-    stuck = {"lag": 0}
+    dog = Watchdog()
 
     async def watch(stream: faust.Stream[Batch]) -> None:
         async for piece in _in_order(stream):
@@ -227,16 +228,14 @@ def run_worker(settings: Settings) -> None:
 
     async def watch_over() -> None:
         silent = time.monotonic() - heard["at"]
-        assigned = [(tp.topic, tp.partition) for tp in app.consumer.assignment() if tp.topic in topics.EVENTS]
-        asked = silent >= watchdog.SILENT_S
-        lag = await asyncio.to_thread(watchdog.behind, settings.kafka, assigned) if asked else 0
-        if not lag:
-            stuck["lag"] = 0
-        elif stuck["lag"] == lag and time.monotonic() - heard["at"] >= silent:
+        lag = 0
+        if silent >= watchdog.SILENT_S:
+            assigned = [(tp.topic, tp.partition) for tp in app.consumer.assignment() if tp.topic in topics.EVENTS]
+            lag = await asyncio.to_thread(watchdog.behind, settings.kafka, assigned)
+        read_meanwhile = time.monotonic() - heard["at"] < silent
+        if dog.is_stuck(0 if read_meanwhile else lag):
             log.critical("worker.reads_nothing", silent_s=round(silent), lag=lag, todo="ends, to be started again")
             os._exit(1)  # an orderly stop would wait for what is stuck
-        else:
-            stuck["lag"] = lag
 
     # Faust's own annotations name the stream's protocol, which lacks noack()
     app.agent(transport.batch_topic(app, *topics.EVENTS), name="watch")(watch)  # type: ignore[arg-type]

@@ -15,6 +15,19 @@ SILENT_S = 15.0  # how long a worker may read nothing before it is asked whether
 ANSWER_WITHIN_S = 5.0
 
 
+class Watchdog:
+    """Compares two looks at a silent worker: one that waits for a server or has just begun is not stuck."""
+
+    def __init__(self) -> None:
+        self._lag = 0
+
+    def is_stuck(self, lag: int) -> bool:
+        """lag: messages it has not acknowledged though it owns them; 0 while it reads, or if nobody can say."""
+        stuck = 0 < lag == self._lag
+        self._lag = lag
+        return stuck
+
+
 def behind(kafka: KafkaSettings, assigned: Iterable[tuple[str, int]]) -> int:
     """Messages in these partitions that the group has not acknowledged; 0 if the broker does not answer."""
     places = [TopicPartition(topic, partition) for topic, partition in assigned]
