@@ -2,7 +2,7 @@
 
 In order of weight: what ``--data DIR`` names, environment (``FUNDWATCH_KAFKA__BOOTSTRAP``), the file
 ``fundwatch.toml`` (or the one FUNDWATCH_CONFIG names), files of secrets (``FUNDWATCH_FEED__SECRET_FILE``), defaults.
-Rules and thresholds are no settings: they are a versioned file of their own.
+Thresholds of detectors are no settings: they have a file of their own, with dates, which ``rules.file`` names.
 """
 
 import json
@@ -61,12 +61,16 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class KafkaSettings(BaseModel):
-    """bootstrap: host:port, several separated by commas. partitions: of the topics that ``topics`` creates."""
+    """bootstrap: host:port, several separated by commas. partitions: of the topics that ``topics`` creates.
+
+    instance: a name that one worker keeps over restarts (static membership): it gets its partitions back at once.
+    """
 
     model_config = Section
 
     bootstrap: str = "127.0.0.1:9092"
     group: str = "fundwatch"
+    instance: str | None = None
     partitions: Annotated[int, Field(ge=1, le=1024)] = 8
     replication: Annotated[int, Field(ge=1, le=9)] = 1
     ssl: bool = False
@@ -175,6 +179,14 @@ class Lateness(BaseModel):
     stock: Duration = timedelta(days=7)
 
 
+class RulesSettings(BaseModel):
+    """file: your own thresholds (rules.toml), laid over those that are shipped; read again whenever it changes."""
+
+    model_config = Section
+
+    file: Path | None = None
+
+
 class EmbeddedSettings(BaseModel):
     """kafka_jars: a folder with Apache Kafka's jars, for a machine without a way to fetch them."""
 
@@ -184,7 +196,7 @@ class EmbeddedSettings(BaseModel):
 
 
 class Settings(BaseSettings):
-    """Where everything is. Thresholds of detectors are in the rules."""
+    """Where everything is. Thresholds of detectors are in the file of rules."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__", validate_default=True
@@ -197,6 +209,7 @@ class Settings(BaseSettings):
     metrics: MetricsSettings = MetricsSettings()
     archive: ArchiveSettings = ArchiveSettings()
     lateness: Lateness = Lateness()
+    rules: RulesSettings = RulesSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
 
     @classmethod
@@ -262,7 +275,8 @@ def embedded_addresses(data_dir: Path) -> dict[str, Any]:  # Any: nested as the 
 
 
 def _names_a_secret_file(name: str) -> bool:
-    return name.startswith(PREFIX.lower()) and name.endswith("_file")
+    """rules.file is a setting itself, not a file that holds one."""
+    return name.startswith(PREFIX.lower()) and name.endswith("_file") and not name.endswith("__file")
 
 
 def _read_secret(name: str, path: str | None) -> str:

@@ -310,6 +310,7 @@ def make_app(settings: Settings, *, group: str | None = None) -> App:
         broker_commit_interval=COMMIT_INTERVAL_S,
         broker_max_poll_records=BATCH_RECORDS,
         consumer_max_fetch_size=BATCH_BYTES,
+        consumer_group_instance_id=kafka.instance,
         consumer_auto_offset_reset="earliest",
         stream_buffer_maxsize=BUFFERED_BATCHES,
         stream_wait_empty=False,

@@ -133,7 +133,9 @@ class System:
             self._keep("archive", "archive", NO_METRICS)
             await redis
             for number, port in enumerate(self.ports.metrics, 1):
-                self._keep(f"worker-{number}", "worker", {"FUNDWATCH_METRICS__PORT": str(port)})
+                name = f"worker-{number}"
+                own = {"FUNDWATCH_METRICS__PORT": str(port), "FUNDWATCH_KAFKA__INSTANCE": name}
+                self._keep(name, "worker", own)
             await _until(partial(ports.is_open, self.ports.feed), FEED_WITHIN_S)
             self._show_addresses()
             group.create_task(self._show_first_alert())
