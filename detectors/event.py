@@ -412,6 +412,11 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="e
         """Tells apart what may hold of one subject at the same time; "" where a later record replaces an earlier."""
         return ""
 
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Under which names its subject is found among others like it."""
+        return ()
+
 
 Status = Literal["active", "suspended", "dead", "lost_card", "settlement_suspended"]
 
@@ -458,6 +463,11 @@ class OrgRecord(Record, frozen=True, kw_only=True, omit_defaults=True, gc=False,
     @property
     def subject(self) -> str:
         return self.org
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Its peers: of the same type, level and district, and of the same type and level everywhere (readings 5)."""
+        return (f"{self.kind}/{self.level}/{self.area}", f"{self.kind}/{self.level}") if self.kind else ()
 
 
 class DoctorRecord(Record, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="ref.doctor"):

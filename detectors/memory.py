@@ -68,12 +68,16 @@ class Memory(Protocol):
 
 
 def with_record(records: list[Record], record: Record) -> list[Record]:
-    """A subject's records with one more, oldest first.
+    """The records of a subject, or of a group of them, with one more; oldest first.
 
     Of those that hold from the same moment the one received last counts, since it is a correction (readings 2).
     """
-    version = (record.valid_from, record.edition)
-    rivals = [known for known in records if (known.valid_from, known.edition) == version]
+    version = _version(record)
+    rivals = [known for known in records if _version(known) == version]
     holding = max((*rivals, record), key=lambda r: (r.received_at or EVER, r.event_id, canonical(r)))
-    others = [known for known in records if (known.valid_from, known.edition) != version]
-    return sorted((*others, holding), key=lambda r: (r.valid_from, r.edition))
+    others = [known for known in records if _version(known) != version]
+    return sorted((*others, holding), key=_version)
+
+
+def _version(record: Record) -> tuple[datetime, str, str]:
+    return record.valid_from, record.subject, record.edition

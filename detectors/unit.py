@@ -265,10 +265,26 @@ class Unit:
         """Every reference record of one subject, oldest first: where several may hold at once."""
         return self._fact(place_of(kind, key))
 
+    def members(self, kind: type[R], group: str, at: datetime) -> list[R]:
+        """The records of all subjects that belong to a group at business time ``at``, by subject."""
+        subjects = sorted({record.subject for record in self._fact(_group(kind, group))})
+        records = (self.fact(kind, subject, at) for subject in subjects)
+        return [record for record in records if record is not None and group in record.groups]
+
     def wake(self, at: datetime) -> None:
         """Judge me again once anybody has seen ``at``. A moment already past changes nothing."""
         if at > self.now:
             self.wakes.add(at)
+
+
+def places_of(record: Record) -> list[Place]:
+    """Where a record is kept: with its subject's, and with those of each group."""
+    kind = type(record)
+    return [place_of(kind, record.subject), *(_group(kind, group) for group in record.groups)]
+
+
+def _group(kind: type[Record], group: str) -> Place:
+    return Place(f"{kind.__struct_config__.tag}.group", group)
 
 
 def place_of(kind: type[Record], key: str) -> Place:

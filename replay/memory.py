@@ -10,7 +10,7 @@ from detectors.file import Fallen, File, Home
 from detectors.finding import UnitId
 from detectors.ledger import DESK, PERSON, Place, places
 from detectors.memory import View, Wake, with_record
-from detectors.unit import place_of
+from detectors.unit import places_of
 from detectors.wire import seal_of
 
 
@@ -62,8 +62,8 @@ class Memory:
 
     def learn(self, records: Sequence[Record]) -> None:
         for record in records:
-            place = place_of(type(record), record.subject)
-            self._facts[place] = with_record(self._facts.get(place, []), record)
+            for place in places_of(record):
+                self._facts[place] = with_record(self._facts.get(place, []), record)
 
     def fetch(self, view: View, places: Iterable[Place]) -> None:
         """Nothing is ever missing here."""

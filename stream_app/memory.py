@@ -5,6 +5,7 @@ Keys, all of them. ``{fw}`` is the prefix of the settings; in braces, so that a 
     {fw}:f:<ledger>:<key>  sorted set  a file; member = a row (stream_app/rows.py), score = the ticket it came with.
                                        Lives as long as its ledger keeps it behind the watermark (``forget``)
     {fw}:f:ref.<kind>:<id> sorted set  the reference records of a subject; score likewise. Kept for good
+    {fw}:f:ref.<kind>.group:<name>     the same of all subjects of a group, by which peers are found
     {fw}:news              sorted set  subject whose records changed -> ticket; the newest NEWS_KEPT of them
     {fw}:news:floor        integer     ticket up to which ``news`` has been cut
     {fw}:ticket            integer     the last one taken; from the clock, so that it grows whatever is lost
@@ -30,7 +31,7 @@ from detectors.file import Fallen, File, Home
 from detectors.finding import UnitId
 from detectors.ledger import CODE, DESK, LEDGERS, PERSON, VISIT, Place, places
 from detectors.memory import Missing, View, Wake, with_record
-from detectors.unit import place_of
+from detectors.unit import places_of
 from detectors.wire import seal_of
 from stream_app.rows import happened_at, pack, unpack
 
@@ -158,7 +159,8 @@ class Memory:
     def learn(self, records: Sequence[Record]) -> None:
         texts: dict[Place, list[str]] = {}
         for record in records:
-            texts.setdefault(place_of(type(record), record.subject), []).append(pack(record))
+            for place in places_of(record):
+                texts.setdefault(place, []).append(pack(record))
         for some in _chunks(list(texts.items()), NEWS_KEPT // 2):
             self._trip(dict(some), 0, [_name(place) for place, _ in some])
 

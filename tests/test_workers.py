@@ -10,15 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from detectors.case import admission, at, check, person, reversal, settlement, swipe
-from detectors.event import Record
+from detectors.case import admission, at, check, org, person, reversal, settlement, swipe
+from detectors.detector import Finding
+from detectors.event import OrgRecord, Record, Settlement
+from detectors.finding import Level, Subject
 from detectors.judge import Judge
+from detectors.ledger import BILLS
+from detectors.unit import Day
 from detectors.wire import canonical
 from replay.memory import Memory as Dicts
 from replay.run import replay
 from stream_app.memory import Memory, ServerChanged
 from stream_app.rows import pack, unpack
-from tests.world import DETECTORS, batches, rising, said, worlds
+from tests.world import DETECTORS, Mirror, batches, rising, said, worlds
 
 rngs = st.randoms(use_true_random=False)
 
@@ -252,3 +256,38 @@ def test_a_late_record_of_a_person_judges_what_another_worker_heard(redis) -> No
 def test_a_copy_is_the_same_copy_after_it_was_kept(events) -> None:
     for event in events:
         assert canonical(unpack(pack(event).encode())) == canonical(event)
+
+
+class Peers(Mirror):
+    """Names the other pharmacies of the institution's group as of the bill."""
+
+    def judge(self, unit):
+        for bill in unit.own(Settlement):
+            peers = unit.members(OrgRecord, "pharmacy/1/330101", bill.happened_at)
+            yield Finding(
+                level=Level.BLUE,
+                subject=Subject("org", unit.key),
+                zh=" ".join(record.org for record in peers),
+                en="",
+                shows=[bill],
+                figures=(),
+            )
+
+
+def test_peers_are_those_of_one_type_level_and_district_at_the_time_of_the_bill(redis) -> None:
+    redis.flushall()
+    alike = {"kind": "pharmacy", "level": "1", "area": "330101"}
+    known = [
+        *(org(name, **alike) for name in "ABC"),
+        org("D", **alike | {"area": "330102"}),
+        org("C", at("03 00:00"), **alike | {"level": "2"}),  # no longer
+        org("E", at("05 00:00"), **alike),  # not yet
+    ]
+    peers = Peers(id="peers", of=BILLS, reads=frozenset({Settlement}), cell=Day())
+    for memory in (Dicts(), Memory(redis)):
+        verdicts = []
+        one = Judge(memory=memory, detectors=[peers], publish=verdicts.extend, on_crash=rising)
+        for record in known:
+            one.learn([record])
+        one.hear([settlement("04 08:00")])
+        assert [lead.summary_zh for verdict in verdicts for lead in verdict.leads] == ["A B"]
