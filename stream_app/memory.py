@@ -9,6 +9,7 @@ Keys, all of them. ``{fw}`` is the prefix of the settings; in braces, so that a 
     {fw}:news              sorted set  subject whose records changed -> ticket; the newest NEWS_KEPT of them
     {fw}:news:floor        integer     ticket up to which ``news`` has been cut
     {fw}:ticket            integer     the last one taken; from the clock, so that it grows whatever is lost
+    {fw}:writer            string      who took it, and the last ticket that anybody else had taken before
     {fw}:now               integer     the latest business time seen, microseconds since 1970: the watermark W
     {fw}:due               sorted set  member = a wake as JSON, score = its moment in microseconds
     {fw}:spoke             sorted set  units that have ever said something -> ticket
@@ -21,6 +22,7 @@ a second, before anything is published, compares and marks (the silence handshak
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
+from uuid import uuid4
 
 import msgspec
 from redis import Redis
@@ -41,22 +43,30 @@ MOST_FILES = 200_000  # in each of two generations of a worker's replica
 HOMES = (PERSON.name, DESK.name)
 WHOLE = (VISIT.name, CODE.name)  # forgotten as a whole: judged as a whole, however long they last
 
-# ARGV: prefix, blob {now, news seen, [file, seen, [rows]]..., [subjects whose records are among the rows]}
-# Nothing comes between, so the order in here is free, and the ticket serves as position too.
+# ARGV: prefix, blob {now, news seen, [file, seen, [rows]]..., [subjects whose records are among the rows]}, the most
+# news to keep, who asks. Nothing comes between, so the order in here is free, and the ticket serves as position too.
+# A call from Lua is dear: a file that was seen since anybody else wrote anything is not read again.
 HEAR = """
 local p = ARGV[1]
 local now, news_seen, files, subjects = unpack(cmsgpack.unpack(ARGV[2]))
 local clock = redis.call('TIME')
-local last = tonumber(redis.call('GET', p .. ':ticket') or 0)
+local state = redis.call('MGET', p .. ':ticket', p .. ':now', p .. ':writer')
+local last = tonumber(state[1] or 0)
 local ticket = string.format('%.0f', math.max(last + 1, clock[1] * 1000000 + clock[2]))
-local top = math.max(tonumber(redis.call('GET', p .. ':now') or 0), now)
-redis.call('MSET', p .. ':ticket', ticket, p .. ':now', string.format('%.0f', top))
+local top = math.max(tonumber(state[2] or 0), now)
+local writer, foreign = string.match(state[3] or '', '^(%S+) (%d+)$')
+if writer ~= ARGV[4] then foreign = string.format('%.0f', last) end
+redis.call('MSET', p .. ':ticket', ticket, p .. ':now', string.format('%.0f', top),
+    p .. ':writer', ARGV[4] .. ' ' .. foreign)
+foreign = tonumber(foreign)
 local others = {}
 for i, file in ipairs(files) do
     local key, seen, rows = p .. ':f:' .. file[1], file[2], file[3]
     for _, row in ipairs(rows) do redis.call('ZADD', key, 'NX', ticket, row) end
-    local more = redis.call('ZRANGEBYSCORE', key, '(' .. seen, '(' .. ticket)
-    if #more > 0 then others[#others + 1] = {i, more} end
+    if tonumber(seen) <= foreign then
+        local more = redis.call('ZRANGEBYSCORE', key, '(' .. seen, '(' .. ticket)
+        if #more > 0 then others[#others + 1] = {i, more} end
+    end
 end
 local news = redis.call('ZRANGEBYSCORE', p .. ':news', '(' .. news_seen, '+inf')
 local floor = redis.call('GET', p .. ':news:floor') or '0'
@@ -117,6 +127,7 @@ class Memory:
         self._hear = redis.register_script(HEAR)
         self._conclude = redis.register_script(CONCLUDE)
         self._due = redis.register_script(DUE)
+        self._writer = uuid4().hex  # never that of a replica which was lost
         self._server = ""  # run_id: another one may have lost what we have seen
         self._forget_replica()
 
@@ -212,7 +223,8 @@ class Memory:
         ]
         # who knows no records yet need not hear that they changed
         news_seen = self._news_seen if self._facts else 1 << 53
-        answer = self._run(self._hear, self._prefix, _blob((now, str(news_seen), files, subjects)), NEWS_KEPT)
+        blob = _blob((now, str(news_seen), files, subjects))
+        answer = self._run(self._hear, self._prefix, blob, NEWS_KEPT, self._writer)
         ticket, self._now = int(answer[0]), int(answer[1])
         self._hear_news(answer[3], int(answer[4]))
         others = {index - 1: rows for index, rows in answer[2]}
