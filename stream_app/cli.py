@@ -29,6 +29,7 @@ COMMANDS = {
     "user": ("alerts", "Accounts of the alert feed."),
     "db": ("alerts", "Create or migrate the tables of the alert store."),
     "detectors": ("detectors", "The catalogue: what each detector sees."),
+    "state": ("state", "What memory holds of a person, institution, till or code."),
 }
 HIDDEN = frozenset({"archive"})
 

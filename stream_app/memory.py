@@ -305,7 +305,7 @@ class Memory:
     def forget(self, cursor: int = 0, count: int = 500) -> int:
         """Drop what no unit can need any more, in a slice of the keys. Returns the next cursor; 0: all was seen."""
         cursor, keys = cast(
-            tuple[int, list[bytes]], self._redis.scan(cursor, match=f"{_escaped(self._prefix)}:f:*", count=count)
+            tuple[int, list[bytes]], self._redis.scan(cursor, match=f"{escaped(self._prefix)}:f:*", count=count)
         )
         horizons = {ledger.name: moment(self._now) - ledger.keep for ledger in LEDGERS}
         for key in keys:
@@ -354,7 +354,8 @@ def _chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     return (items[i : i + size] for i in range(0, len(items), size))
 
 
-def _escaped(prefix: str) -> str:
+def escaped(prefix: str) -> str:
+    """For the patterns of SCAN: matches itself only."""
     return "".join(f"[{c}]" if c in "*?" else f"\\{c}" if c in "[]\\" else c for c in prefix)
 
 
