@@ -33,6 +33,11 @@ lint: $(READY) ## style and types
 bench: $(READY) ## how fast it is on this machine
 	@exec $(BIN)/python -m tests.benchmarks $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(READY) ## a million odd inputs for what reads the wire
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=2.3,<4'
+	@exec $(BIN)/python -m tests.fuzz.decoders data/fuzz -runs=1000000 -max_len=600 $(ARGS)
+
 .PHONY: install
 install: $(READY) ## set up .venv; the others do it when it is needed
 
