@@ -31,7 +31,7 @@ from redis.exceptions import RedisError
 from detectors.event import EVER, Record
 from detectors.file import Fallen, File, Home
 from detectors.finding import UnitId
-from detectors.ledger import CODE, DESK, LEDGERS, PERSON, VISIT, Place, places
+from detectors.ledger import CODE, DESK, LEDGERS, PERSON, VISIT, Ledger, Place, places
 from detectors.memory import Missing, View, Wake, with_record
 from detectors.unit import places_of
 from detectors.wire import seal_of
@@ -41,6 +41,7 @@ NEWS_KEPT = 100_000  # changes of reference records a worker may miss before it 
 TICK_LEASE_MS = 10_000
 MOST_FILES = 200_000  # in each of two generations of a worker's replica
 HOMES = (PERSON.name, DESK.name)
+Where = tuple[str, str]  # a Place; as a plain tuple it is made several times as fast, and several times an event
 WHOLE = (VISIT.name, CODE.name)  # forgotten as a whole: judged as a whole, however long they last
 
 # ARGV: prefix, blob {now, news seen, [file, seen, [rows]]..., [subjects whose records are among the rows]}, the most
@@ -132,53 +133,60 @@ class Memory:
         self._forget_replica()
 
     def _forget_replica(self) -> None:
-        self._young: dict[Place, File] = {}
-        self._old: dict[Place, File] = {}
-        self._facts: dict[Place, list[Record]] = {}
+        self._young: dict[Where, File] = {}
+        self._old: dict[Where, File] = {}
+        self._facts: dict[Where, list[Record]] = {}
         self._news_seen = 0
         self._due_at = 0
 
     def remember(self, rows: Sequence[Any]) -> View:
-        texts: dict[Place, list[str]] = {}
+        touched: dict[Where, tuple[File | None, list[str]]] = {}
         seen_now = EVER
         for row in rows:
             fallen = isinstance(row, Fallen)
             event = row.event if fallen else row
             seal_of(event)  # before parts of it are kept: they are the same copy
             for ledger, key in places(event):
-                place = Place(ledger.name, key)
-                if fallen and ledger.name in HOMES:
-                    texts.setdefault(place, [])  # decided there: nothing to add, but to be read as of this ticket
-                    continue
-                told = texts.setdefault(place, [])
-                if fallen and ledger.signs:
-                    continue
-                file = self._file(place)
-                for kept in ledger.rows(event, key) if ledger.rows else (event,):
-                    if fallen:
-                        kept = Fallen(kept, row.lines)
-                        file.strike(kept)
-                    elif ledger.signs and file.knows(kept):
-                        continue
-                    else:
-                        file.add(kept)
-                    told.append(pack(kept))
+                place = (ledger.name, key)
+                entry = touched.get(place)
+                if entry is None:
+                    entry = touched[place] = (self._file(place), [])
+                file, texts = entry
+                if not fallen:
+                    texts += self._added(cast(File, file), ledger, event, key)
+                elif (
+                    not ledger.signs and ledger.name not in HOMES
+                ):  # a home decides: it is only read, as of this ticket
+                    texts += self._struck(cast(File, file), ledger, row, key)
             if not fallen and event.happened_at > seen_now:
                 seen_now = event.happened_at
-        return self._trip(texts, micros(seen_now))
+        return self._trip(touched, micros(seen_now))
+
+    def _added(self, file: File, ledger: Ledger, event: Any, key: str) -> Iterator[str]:
+        for kept in ledger.rows(event, key) if ledger.rows else (event,):
+            if ledger.signs and file.knows(kept):
+                continue
+            file.add(kept)
+            yield pack(kept)
+
+    def _struck(self, file: File, ledger: Ledger, fallen: Fallen, key: str) -> Iterator[str]:
+        for kept in ledger.rows(fallen.event, key) if ledger.rows else (fallen.event,):
+            gone = Fallen(kept, fallen.lines)
+            file.strike(gone)
+            yield pack(gone)
 
     def learn(self, records: Sequence[Record]) -> None:
-        texts: dict[Place, list[str]] = {}
+        touched: dict[Where, tuple[File | None, list[str]]] = {}
         for record in records:
             for place in places_of(record):
-                texts.setdefault(place, []).append(pack(record))
-        for some in _chunks(list(texts.items()), NEWS_KEPT // 2):
+                touched.setdefault(place, (None, []))[1].append(pack(record))
+        for some in _chunks(list(touched.items()), NEWS_KEPT // 2):
             self._trip(dict(some), 0, [_name(place) for place, _ in some])
 
     def fetch(self, view: View, places: Iterable[Place]) -> None:
         lacking = [place for place in places if not self._has(place, view.ticket)]
         if lacking:
-            self._trip({place: [] for place in lacking}, 0)
+            self._trip({place: (None if _is_fact(place) else self._file(place), []) for place in lacking}, 0)
 
     def _has(self, place: Place, ticket: int) -> bool:
         return place in self._facts if _is_fact(place) else self._file(place).seen >= ticket
@@ -216,10 +224,13 @@ class Memory:
             pipe.execute()
         self._due_at = 0
 
-    def _trip(self, texts: Mapping[Place, Sequence[str]], now: int, subjects: Sequence[str] = ()) -> View:
+    def _trip(
+        self, touched: Mapping[Where, tuple[File | None, Sequence[str]]], now: int, subjects: Sequence[str] = ()
+    ) -> View:
+        """Add these rows and read what is new under these places; no file: it holds reference records."""
         files = [
-            (_name(place), "0" if _is_fact(place) else str(self._file(place).seen), rows)
-            for place, rows in texts.items()
+            (f"{ledger}:{key}", "0" if file is None else str(file.seen), texts)
+            for (ledger, key), (file, texts) in touched.items()
         ]
         # who knows no records yet need not hear that they changed
         news_seen = self._news_seen if self._facts else 1 << 53
@@ -228,11 +239,13 @@ class Memory:
         ticket, self._now = int(answer[0]), int(answer[1])
         self._hear_news(answer[3], int(answer[4]))
         others = {index - 1: rows for index, rows in answer[2]}
-        for index, place in enumerate(texts):
-            if _is_fact(place):
-                self._keep_facts(place, [*others.get(index, ()), *(text.encode() for text in texts[place])])
-            else:
-                self._keep_rows(place, others.get(index, ()), ticket)
+        for index, (place, (file, texts)) in enumerate(touched.items()):
+            if file is None:
+                self._keep_facts(place, [*others.get(index, ()), *(text.encode() for text in texts)])
+                continue
+            if index in others:
+                _keep_rows(file, others[index])
+            file.seen = ticket
         self._news_seen = ticket
         self._due_at = int(float(answer[5])) if answer[5] else 1 << 62
         return View(ticket, moment(self._now), _Reader(self._synced, ticket), self._records)
@@ -262,7 +275,7 @@ class Memory:
             ledger, _, key = name.decode().partition(":")
             self._facts.pop(Place(ledger, key), None)
 
-    def _keep_facts(self, place: Place, texts: Iterable[bytes]) -> None:
+    def _keep_facts(self, place: Where, texts: Iterable[bytes]) -> None:
         records: list[Record] = []
         for text in texts:
             records = with_record(records, unpack(text))
@@ -270,23 +283,13 @@ class Memory:
             self._facts.clear()
         self._facts[place] = records
 
-    def _keep_rows(self, place: Place, rows: Iterable[bytes], ticket: int) -> None:
-        file = self._file(place)
-        for text in rows:
-            row = unpack(text)
-            if isinstance(row, Fallen):
-                file.strike(row)
-            else:
-                file.add(row)
-        file.seen = ticket
-
-    def _file(self, place: Place) -> File:
+    def _file(self, place: Where) -> File:
         """The replica's own, which may be behind."""
         file = self._young.get(place)
         if file is None:
             if len(self._young) >= self._most:
                 self._old, self._young = self._young, {}
-            file = self._old.pop(place, None) or (Home() if place.ledger in HOMES else File())
+            file = self._old.pop(place, None) or (Home() if place[0] in HOMES else File())
             self._young[place] = file
         return file
 
@@ -337,12 +340,21 @@ class _Reader:
         return self._read(place, self._ticket)
 
 
-def _is_fact(place: Place) -> bool:
-    return place.ledger.startswith("ref.")
+def _keep_rows(file: File, texts: Iterable[bytes]) -> None:
+    for text in texts:
+        row = unpack(text)
+        if isinstance(row, Fallen):
+            file.strike(row)
+        else:
+            file.add(row)
 
 
-def _name(place: Place) -> str:
-    return f"{place.ledger}:{place.key}"
+def _is_fact(place: Where) -> bool:
+    return place[0].startswith("ref.")
+
+
+def _name(place: Where) -> str:
+    return f"{place[0]}:{place[1]}"
 
 
 def _text(unit: UnitId) -> str:

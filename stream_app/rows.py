@@ -3,41 +3,45 @@
 Text, since Lua's msgpack reader knows no bytes. Names, which are most of an event on the wire, are left out.
 """
 
+from collections.abc import Callable
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import FieldInfo, astuple, fields
 
-from detectors.event import Beat, Event, Line, OnShelf, Reference, RxLine
+from detectors.event import Beat, Count, Event, Fen, Flag, Line, OnShelf, Price, Reference, RxLine
 from detectors.file import Fallen
 
 _STRUCK = "-"  # begins the row of a Fallen; an event's begins with a bracket
-
-
-def _plain(value: Any) -> Any:
-    """Any: msgspec's hook meets our kinds of numbers only: money and flags as integers, others as text."""
-    return str(value) if isinstance(value, Decimal) else int(value)
 
 
 def _kind(kind: Any, raw: Any) -> Any:
     return kind(raw)
 
 
-_encode = msgspec.json.Encoder(enc_hook=_plain).encode
+_encode = msgspec.json.Encoder().encode
 
 
 def pack(row: Any) -> str:
     """An Event, a Record or a Fallen as text. Equal content, equal text. Any: see detectors.file.Fallen."""
     if isinstance(row, Fallen):
         return f"{_STRUCK}{' '.join(sorted(row.lines))}\n{pack(row.event)}"
-    values = astuple(row)
-    at = _LINES_AT.get(type(row))
-    if at is not None and values[at]:
-        values = (*values[:at], tuple(map(astuple, values[at])), *values[at + 1 :])
-    return _encode((_TAGS[type(row)], *values)).decode()
+    return _encode([_TAGS[type(row)], *_plainly(row)]).decode()
+
+
+def _plainly(row: Any) -> list[Any]:
+    """The values of the fields, our kinds of numbers as JSON has them: done here, since a hook costs as much again."""
+    values = list(astuple(row))
+    for at, plain in _PLAIN[type(row)]:
+        if (value := values[at]) is not None:
+            values[at] = plain(value)
+    return values
+
+
+def _lines(lines: tuple[Any, ...]) -> list[Any]:
+    return [_plainly(line) for line in lines]
 
 
 def unpack(text: bytes) -> Any:
@@ -93,7 +97,19 @@ _LINES = {tuple[kind, ...]: tuple[_twin(kind, {}), ...] for kind in (Line, RxLin
 _EVENTS: tuple[type[Struct], ...] = (*get_args(Event), *get_args(Reference), Beat, OnShelf)
 _TWINS = {kind: _twin(kind, _LINES) for kind in _EVENTS}
 _TAGS = {kind: kind.__struct_config__.tag for kind in _EVENTS}
-_LINES_AT = {kind: kind.__struct_fields__.index("lines") for kind in _EVENTS if "lines" in kind.__struct_fields__}
+_PLAINLY: dict[Any, Callable[[Any], Any]] = {Fen: int, Flag: int, Count: str, Price: str} | dict.fromkeys(
+    _LINES, _lines
+)
+_ALL: tuple[type[Struct], ...] = (*_EVENTS, Line, RxLine)
+_PLAIN = {
+    kind: [
+        (at, plain)
+        for at, field in enumerate(fields(kind))
+        for told, plain in _PLAINLY.items()
+        if told == field.type or told in get_args(field.type)
+    ]
+    for kind in _ALL
+}
 _KINDS: dict[Any, Any] = {twin: kind for kind, twin in _TWINS.items()} | {
     get_args(twins)[0]: get_args(lines)[0] for lines, twins in _LINES.items()
 }
