@@ -119,12 +119,17 @@ class Month:
 
 @lru_cache(maxsize=4096)
 def _midnight(day: str) -> datetime:
-    return datetime.combine(date.fromisoformat(day), time(), CHINA)
+    return _start_of(date.fromisoformat(day))
+
+
+@lru_cache(maxsize=4096)
+def _start_of(day: date) -> datetime:
+    return datetime.combine(day, time(), CHINA)
 
 
 def day_start(moment: datetime) -> datetime:
     """The midnight that begins its day, +08:00."""
-    return _midnight(day_of(moment).isoformat())
+    return _start_of(day_of(moment))
 
 
 def day_end(moment: datetime) -> datetime:
