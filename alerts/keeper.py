@@ -6,6 +6,9 @@ are a function of the *set* of verdicts: verdicts may come in any order, in any 
 An alert gets a new revision when anything that its lead says changed, be it a figure, an amount or the wording.
 Never compared are what the keeper adds: revision, status, raised_at (which stays that of the first revision). Hearing
 again what was already said changes nothing; a higher ticket alone moves only the unit's ticket.
+
+What the store says beside an alert (inhibited, named before, snoozed) follows in the same transaction, and is no
+revision of it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,11 +18,13 @@ from enum import StrEnum
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import astuple
 
+from alerts import inhibition, repeat, snooze
 from alerts.alert import Alert, open_alert
 from alerts.merge import by_alert, merged
-from alerts.store import Note, Revision, Said, Store, Writing
-from detectors.finding import Lead, UnitId, Verdict
+from alerts.store import KEEPER, Note, Revision, Said, Store, Writing
+from detectors.finding import Lead, Subject, UnitId, Verdict
 
 
 class Change(StrEnum):
@@ -134,6 +139,7 @@ def keep(store: Store, verdicts: Sequence[Verdict], raised_at: datetime) -> list
         writing.put_tickets({unit: heard for unit, heard in table.tickets.items() if tickets.get(unit) != heard})
         _save_said(writing, said, _flat(table))
         _save_alerts(writing, changes, raised_at)
+        _settle(writing, changes, raised_at)
     return changes
 
 
@@ -174,12 +180,22 @@ def _save_alerts(writing: Writing, changes: Sequence[Changed], at: datetime) -> 
 def _note(changed: Changed, body: bytes, at: datetime) -> Note:
     return Note(
         kind=changed.change.value,
-        actor="keeper",
+        actor=KEEPER,
         at=at,
         alert_id=changed.alert.alert_id,
         revision=changed.alert.revision,
         data=body,
     )
+
+
+def _settle(writing: Writing, changes: Sequence[Changed], at: datetime) -> None:
+    """What these changes mean for what stands beside alerts, theirs and others'."""
+    standing = {changed.alert.alert_id: changed.lead if changed.alert.status == "open" else None for changed in changes}
+    subjects = {changed.alert.alert_id: Subject(*astuple(changed.alert.subject)) for changed in changes}
+    repeat.count(writing, set(subjects.values()))
+    inhibition.settle(writing, standing, at)
+    levels = [(changed.alert.alert_id, changed.alert.level) for changed in changes if changed.alert.status == "open"]
+    snooze.heed(writing, [(name, subjects[name], level) for name, level in levels], at)
 
 
 def alert_lines(alerts: Iterable[Alert]) -> Iterator[bytes]:

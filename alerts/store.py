@@ -23,7 +23,7 @@ from time import monotonic, sleep
 from typing import Any, Literal, NamedTuple, Self, TypeVar, TypeVarTuple
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 from msgspec.structs import asdict, astuple
 from sqlalchemy import (
     URL,
@@ -35,6 +35,8 @@ from sqlalchemy import (
     Row,
     Select,
     Table,
+    and_,
+    case,
     create_engine,
     delete,
     event,
@@ -60,6 +62,7 @@ from alerts.alert import Alert
 from detectors.finding import Certainty, Evidence, Lead, Level, UnitId
 
 Status = Literal["open", "withdrawn"]
+State = Literal["open", "snoozed", "withdrawn"]  # as lists tell them apart: of the open ones some are snoozed
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 _AnyRow = Row[tuple[Any, ...]]  # a Core row is untyped; the structs below are what leaves this module
@@ -68,7 +71,9 @@ STORE_AWAY = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)  # bac
 
 WRITER_LOCK = 0x66756E64  # one advisory lock for all who append; the number only has to be ours
 AT_ONCE = 1_000  # values in one IN (…): engines allow 32,766 and 65,535
+KEEPER = "keeper"  # actor of what nobody did by hand
 CHANGES = ("created", "changed", "withdrawn", "reopened")  # kinds of alert_event that carry an alert
+BESIDE = ("inhibited", "released", "snoozed", "woken")  # kinds that change only what stands beside an alert
 
 
 class StoreError(Exception):
@@ -80,7 +85,7 @@ class CursorError(ValueError):
 
 
 class Order(StrEnum):
-    """NEWEST: last changed first. GRAVEST: by level, then amount at risk, then last seen."""
+    """NEWEST: last changed first. GRAVEST: by risk, that is level, amount, certainty, and how often named before."""
 
     NEWEST = "newest"
     GRAVEST = "gravest"
@@ -88,11 +93,15 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which alerts; whatever is empty lets everything pass. ``areas`` are the account's limits: always pass them on."""
+    """Which alerts; whatever is empty lets everything pass. ``areas`` are the account's limits: always pass them on.
+
+    now: which snoozes are in force decides between "open" and "snoozed"; None: a snoozed alert is an open one.
+    """
 
     levels: frozenset[Level] = frozenset()
     detectors: frozenset[str] = frozenset()
-    statuses: frozenset[Status] = frozenset()
+    statuses: frozenset[State] = frozenset()
+    inhibited: bool | None = None
     org: str = ""
     subject_kind: str = ""
     subject_id: str = ""
@@ -101,13 +110,30 @@ class Filter:
     at_least_fen: int | None = None  # of amount_at_risk
     text: str = ""  # somewhere in the sentence (zh or en) or in the subject's id; case does not matter
     areas: tuple[str, ...] = ()
+    now: datetime | None = None
 
 
 EVERYTHING = Filter()
 
 
+class Inhibitor(Struct, frozen=True):
+    """The stronger alert that holds the events of another; what a list says of it."""
+
+    alert_id: str
+    detector: str
+    level: Level
+    areas: tuple[str, ...]
+
+    def unnamed(self) -> "Inhibitor":
+        """As those see it who may not see that alert: that there is one."""
+        return Inhibitor("", "", self.level, ())
+
+
 class LeadRow(Struct, frozen=True, kw_only=True):
-    """An alert as a list shows it. Amounts in fen, times in UTC."""
+    """An alert as a list shows it. Amounts in fen, times in UTC.
+
+    Its last fields are no part of the alert on the wire: see alerts.repeat, alerts.inhibition, alerts.snooze.
+    """
 
     alert_id: str
     seq: int  # of its newest revision
@@ -133,6 +159,18 @@ class LeadRow(Struct, frozen=True, kw_only=True):
     summary_en: str
     raised_at: datetime
     changed_at: datetime
+    named_before: int
+    snoozed_until: datetime | None
+    inhibited_by: Inhibitor | None
+
+    def state(self, now: datetime) -> State:
+        """Withdrawn, snoozed at this moment, or open."""
+        return "snoozed" if self.status == "open" and self.snoozed_until and self.snoozed_until > now else self.status
+
+    def seen_within(self, areas: Sequence[str]) -> "LeadRow":
+        """As an account with these limits may see it: without an inhibitor that lies outside them."""
+        by = self.inhibited_by
+        return self if by is None or within(by.areas, areas) else structs.replace(self, inhibited_by=by.unnamed())
 
 
 class Page(Struct, frozen=True):
@@ -143,12 +181,13 @@ class Page(Struct, frozen=True):
 
 
 class Facets(Struct, frozen=True):
-    """How many alerts each choice would show, given the choices made in the *other* two groups."""
+    """How many alerts each choice would show, given the choices made in the *other* groups."""
 
     levels: dict[str, int]
     detectors: dict[str, int]
-    statuses: dict[str, int]
+    statuses: dict[str, int]  # by State
     total: int  # that pass the whole filter
+    inhibited: dict[str, int]  # "yes" and "no", whatever the filter asks of it
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -288,11 +327,14 @@ class Store:
         limit: int = 50,
     ) -> Page:
         """The alerts of a filter, a page at a time, equally fast at any depth. Raises CursorError."""
-        query = select(t.alert).where(*_conditions(of)).order_by(*_ordered(order, of)).limit(limit + 1)
+        # Only this page's rows are looked up beside: an engine that joins first would sort them all.
+        query = select(t.alert.c.alert_id).where(*_conditions(of)).order_by(*_ordered(order, of)).limit(limit + 1)
         if after is not None:
             query = query.where(_beyond(order, after))
+        chosen = _LEADS.where(t.alert.c.alert_id.in_(query.scalar_subquery()))
         with self.engine.connect() as db:
-            rows = [_lead_row(row) for row in db.execute(query)]
+            found = db.execute(chosen.order_by(*(column.desc() for column in _KEYS[order])))
+            rows = [_lead_row(row).seen_within(of.areas) for row in found]
         more = len(rows) > limit
         return Page(tuple(rows[:limit]), _cursor(order, rows[limit - 1]) if more else None)
 
@@ -300,32 +342,42 @@ class Store:
         """These alerts as lists show them, without those outside the areas."""
         found: dict[str, LeadRow] = {}
         with self.engine.connect() as db:
-            for some in _portions(alert_ids):
-                for row in db.execute(select(t.alert).where(t.alert.c.alert_id.in_(some))):
+            for some in portions(alert_ids):
+                for row in db.execute(_LEADS.where(t.alert.c.alert_id.in_(some))):
                     found[row.alert_id] = _lead_row(row)
-        return {name: row for name, row in found.items() if within(row.areas, areas)}
+        return {name: row.seen_within(areas) for name, row in found.items() if within(row.areas, areas)}
 
     def facets(self, of: Filter = EVERYTHING) -> Facets:
-        """Counts by level, detector and status; see Facets."""
-        rest = replace(of, levels=frozenset(), detectors=frozenset(), statuses=frozenset())
-        level = t.alert.c.level_rank if rest == EVERYTHING else t.alert.c.level_rank + _OFF_INDEX
-        groups = (level, t.alert.c.detector, t.alert.c.status)
-        query = select(*groups, func.count()).where(*_conditions(rest)).group_by(*groups)
+        """Counts by level, detector and state; see Facets."""
+        rest = replace(of, levels=frozenset(), detectors=frozenset(), statuses=frozenset(), inhibited=None)
+        plain = replace(rest, now=None, areas=()) == EVERYTHING  # then an index answers it alone
+        conditions = [*_conditions(replace(rest, areas=())), *_named_areas(rest.areas)]
+        level = t.alert.c.level_rank if plain else t.alert.c.level_rank + _OFF_INDEX
+        # by position: the moment is a parameter, and PostgreSQL takes no two of them for the same expression
+        groups = (level, t.alert.c.detector, _state(of.now), t.alert.c.inhibited_by.is_not(None))
+        query = select(*groups, func.count()).where(*conditions).group_by(*map(text, "1234"))
         with self.engine.connect() as db:
             counted = [(tuple(Level)[rank], *others) for rank, *others in db.execute(query)]
         return _facets(counted, of)
 
     def detail(self, alert_id: str, *, areas: Sequence[str] = (), history: int = 200) -> Detail | None:
         """One alert with its evidence and its newest history; None if there is none within the areas."""
-        query = select(t.alert, t.alert_body).join(t.alert_body).where(t.alert.c.alert_id == alert_id)
         with self.engine.connect() as db:
-            row = db.execute(query).one_or_none()
+            row = db.execute(_LEADS.where(t.alert.c.alert_id == alert_id)).one_or_none()
             if row is None or not within(row.areas.split(), areas):
                 return None
+            body = db.execute(select(t.alert_body).where(t.alert_body.c.alert_id == alert_id)).one()
             past = self._history(db, alert_id, history)
-        alert = msgspec.json.decode(row.body, type=Alert)
-        evidence = msgspec.json.decode(row.evidence, type=tuple[Evidence, ...])
-        return Detail(_lead_row(row), alert, evidence, past)
+        alert = msgspec.json.decode(body.body, type=Alert)
+        evidence = msgspec.json.decode(body.evidence, type=tuple[Evidence, ...])
+        return Detail(_lead_row(row).seen_within(areas), alert, evidence, past)
+
+    def inhibited_by(self, alert_id: str, *, areas: Sequence[str] = (), limit: int = 50) -> tuple[LeadRow, ...]:
+        """The gravest of the alerts within the areas that this one inhibits."""
+        mine = _LEADS.where(t.alert.c.inhibited_by == alert_id)
+        with self.engine.connect() as db:
+            found = [_lead_row(row) for row in db.execute(mine.order_by(*(c.desc() for c in _KEYS[Order.GRAVEST])))]
+        return tuple([row for row in found if within(row.areas, areas)][:limit])
 
     def events_after(self, seq: int, *, limit: int = 500, kinds: Sequence[str] = CHANGES) -> list[Entry]:
         """What was appended after ``seq``, in order; ``kinds`` empty: everything."""
@@ -466,7 +518,7 @@ class Writing:
         """The highest ticket heard of each unit that was heard of."""
         query = select(t.unit_verdict.c.unit, t.unit_verdict.c.ticket)
         found: dict[UnitId, int] = {}
-        for some in _portions(unit_name(unit) for unit in units):
+        for some in portions(unit_name(unit) for unit in units):
             for unit, ticket in self.db.execute(query.where(t.unit_verdict.c.unit.in_(some))):
                 found[unit_id(unit)] = ticket
         return found
@@ -474,18 +526,18 @@ class Writing:
     def said(self, units: Iterable[UnitId], alert_ids: Iterable[str]) -> list[Said]:
         """What these units say, and what anybody says of these alerts or of those."""
         names = set(alert_ids)
-        for some in _portions(unit_name(unit) for unit in units):
+        for some in portions(unit_name(unit) for unit in units):
             names.update(self.db.execute(select(t.said.c.alert_id).where(t.said.c.unit.in_(some))).scalars())
         query = select(t.said.c.unit, t.said.c.alert_id, t.said.c.lead)
         return [
             Said(unit_id(unit), name, lead.encode())
-            for some in _portions(names)
+            for some in portions(names)
             for unit, name, lead in self.db.execute(query.where(t.said.c.alert_id.in_(some)))
         ]
 
     def bodies(self, alert_ids: Iterable[str]) -> Iterator[bytes]:
         """These alerts as JSON, as far as there are any."""
-        for some in _portions(alert_ids):
+        for some in portions(alert_ids):
             query = select(t.alert_body.c.body).where(t.alert_body.c.alert_id.in_(some))
             for (body,) in self.db.execute(query):
                 yield body.encode()
@@ -501,14 +553,14 @@ class Writing:
 
     def unsay(self, gone: Iterable[tuple[UnitId, str]]) -> None:
         """These units no longer say these alerts."""
-        for some in _portions((unit_name(unit), name) for unit, name in gone):
+        for some in portions((unit_name(unit), name) for unit, name in gone):
             self.db.execute(delete(t.said).where(tuple_(t.said.c.unit, t.said.c.alert_id).in_(some)))
 
     def put_alerts(self, revisions: Sequence[Revision]) -> None:
         """Store alerts at their newest revision; one of each id."""
         self.upsert(t.alert, [_alert_values(revision) for revision in revisions])
         self.upsert(t.alert_body, [_body_values(revision) for revision in revisions])
-        for some in _portions(revision.alert.alert_id for revision in revisions):
+        for some in portions(revision.alert.alert_id for revision in revisions):
             self.db.execute(delete(t.alert_org).where(t.alert_org.c.alert_id.in_(some)))
         self.upsert(t.alert_org, [row for revision in revisions for row in _org_values(revision)])
 
@@ -617,8 +669,16 @@ def _is_alive(db: Connection) -> bool:
 
 _KEYS: dict[Order, tuple[ColumnElement[object], ...]] = {
     Order.NEWEST: (t.alert.c.seq,),
-    Order.GRAVEST: (t.alert.c.level_rank, t.alert.c.amount_at_risk_fen, t.alert.c.last_seen, t.alert.c.alert_id),
+    Order.GRAVEST: tuple(t.alert.c[name] for name in t.GRAVEST),
 }
+
+_by = t.alert.alias("by")
+_LEADS = select(
+    t.alert,
+    _by.c.detector.label("by_detector"),
+    _by.c.level_rank.label("by_level_rank"),
+    _by.c.areas.label("by_areas"),
+).outerjoin(_by, _by.c.alert_id == t.alert.c.inhibited_by)
 
 
 # Added to a column it takes the column's indexes out of the planner's choice: an engine that walks one of them to save
@@ -628,7 +688,7 @@ _OFF_INDEX = literal_column("0", Integer)
 
 def _ordered(order: Order, of: Filter) -> list[ColumnElement[object]]:
     first, *others = _KEYS[order]
-    rare = bool(of.text) and order is Order.GRAVEST
+    rare = (bool(of.text) or of.statuses == {"snoozed"} or of.inhibited is True) and order is Order.GRAVEST
     return [column.desc() for column in ((first + _OFF_INDEX) if rare else first, *others)]
 
 
@@ -639,7 +699,9 @@ def _conditions(of: Filter) -> Iterator[ColumnElement[bool]]:
     if of.detectors:
         yield a.detector.in_(sorted(of.detectors))
     if of.statuses:
-        yield a.status.in_(sorted(of.statuses))
+        yield _in_state(of.statuses, of.now)
+    if of.inhibited is not None:
+        yield a.inhibited_by.is_not(None) if of.inhibited else a.inhibited_by.is_(None)
     if of.subject_kind:
         yield a.subject_kind == of.subject_kind
     if of.subject_id:
@@ -658,12 +720,42 @@ def _conditions(of: Filter) -> Iterator[ColumnElement[bool]]:
         yield a.words.contains(of.text.lower(), autoescape=True)
 
 
+def _in_state(states: frozenset[State], now: datetime | None) -> ColumnElement[bool]:
+    """An open alert is snoozed while ``snoozed_until`` lies ahead; without a moment none is."""
+    a = t.alert.c
+    stands = a.status.in_(sorted({"withdrawn" if state == "withdrawn" else "open" for state in states}))
+    if now is None:
+        return a.status.in_(sorted(states))
+    if "open" in states and "snoozed" not in states:
+        return and_(stands, or_(a.status != "open", a.snoozed_until.is_(None), a.snoozed_until <= now))
+    if "snoozed" in states and "open" not in states:
+        return and_(stands, or_(a.status != "open", a.snoozed_until > now))
+    return stands
+
+
+def _state(now: datetime | None) -> ColumnElement[str]:
+    """The same as a value."""
+    a = t.alert.c
+    if now is None:
+        return a.status
+    return case((and_(a.status == "open", a.snoozed_until > now), literal("snoozed")), else_=a.status)
+
+
 def _at(condition: ColumnElement[bool]) -> Select[tuple[str]]:
     return select(t.alert_org.c.alert_id).where(condition)
 
 
 def _inside(limit: str) -> ColumnElement[bool]:
     return t.alert_org.c.area.startswith(area_prefix(limit), autoescape=True)
+
+
+def _named_areas(areas: Sequence[str]) -> Iterator[ColumnElement[bool]]:
+    """The same test on the alert's own row: faster where everything is counted, slower where little is wanted."""
+    prefixes = [area_prefix(limit) for limit in areas]
+    if prefixes:
+        starts = (t.alert.c.areas.startswith(prefix, autoescape=True) for prefix in prefixes)
+        follows = (t.alert.c.areas.contains(f" {prefix}", autoescape=True) for prefix in prefixes)
+        yield or_(*starts, *follows)
 
 
 class _Newest(Struct, array_like=True, tag_field="order", tag="newest"):
@@ -673,17 +765,26 @@ class _Newest(Struct, array_like=True, tag_field="order", tag="newest"):
 class _Gravest(Struct, array_like=True, tag_field="order", tag="gravest"):
     level_rank: int
     amount_at_risk_fen: int
+    certainty_rank: int
+    named_before: int
     last_seen: datetime
     alert_id: str
 
 
 def _cursor(order: Order, row: LeadRow) -> str:
-    key = (
-        _Newest(row.seq)
-        if order is Order.NEWEST
-        else _Gravest(row.level.rank, row.amount_at_risk_fen, row.last_seen, row.alert_id)
-    )
+    key = _Newest(row.seq) if order is Order.NEWEST else _Gravest(*risk(row))
     return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
+
+
+def risk(row: LeadRow) -> tuple[int, int, int, int, datetime, str]:
+    """What the risk order compares; the largest stands first."""
+    certain = certainty_rank(row.certainty)
+    return row.level.rank, row.amount_at_risk_fen, certain, row.named_before, row.last_seen, row.alert_id
+
+
+def certainty_rank(certainty: Certainty) -> int:
+    """An exact contradiction before a pattern."""
+    return int(certainty is Certainty.DEFINITE)
 
 
 def _beyond(order: Order, cursor: str) -> ColumnElement[bool]:
@@ -696,19 +797,23 @@ def _beyond(order: Order, cursor: str) -> ColumnElement[bool]:
     return tuple_(*_KEYS[order]) < tuple_(*values)
 
 
-def _facets(counted: Iterable[tuple[str, str, str, int]], of: Filter) -> Facets:
-    """counted: level, detector, status, how many."""
+def _facets(counted: Iterable[tuple[str, str, str, bool, int]], of: Filter) -> Facets:
+    """counted: level, detector, state, whether inhibited, how many."""
     chosen = ({level.value for level in of.levels}, of.detectors, of.statuses)
     groups: tuple[dict[str, int], dict[str, int], dict[str, int]] = ({}, {}, {})
     total = 0
-    for *values, number in counted:
+    inhibited = {"yes": 0, "no": 0}
+    for *values, is_inhibited, number in counted:
         fits = [not choice or value in choice for value, choice in zip(values, chosen, strict=True)]
+        inhibited["yes" if is_inhibited else "no"] += number if all(fits) else 0
+        if of.inhibited not in (None, bool(is_inhibited)):
+            continue
         total += number if all(fits) else 0
         for i, group in enumerate(groups):
             if all(fits[:i] + fits[i + 1 :]):
                 group[str(values[i])] = group.get(str(values[i]), 0) + number
     levels, detectors, statuses = groups
-    return Facets(levels, detectors, statuses, total)
+    return Facets(levels, detectors, statuses, total, inhibited)
 
 
 # -- rows to values and back -----------------------------------------------------------------------------------------
@@ -726,16 +831,21 @@ def unit_id(name: str) -> UnitId:
 
 def _lead_row(row: _AnyRow) -> LeadRow:
     values = {name: getattr(row, name) for name in _PLAIN}
+    by = row.inhibited_by
     return LeadRow(
         level=tuple(Level)[row.level_rank],
         certainty=Certainty(row.certainty),
         orgs=msgspec.json.decode(row.orgs, type=tuple[str, ...]),
         areas=tuple(row.areas.split()),
+        inhibited_by=by
+        and Inhibitor(by, row.by_detector, tuple(Level)[row.by_level_rank], tuple(row.by_areas.split())),
         **values,
     )
 
 
-_PLAIN = tuple(name for name in LeadRow.__struct_fields__ if name not in {"level", "certainty", "orgs", "areas"})
+_PLAIN = tuple(
+    name for name in LeadRow.__struct_fields__ if name not in {"level", "certainty", "orgs", "areas", "inhibited_by"}
+)
 
 
 def _entry(row: _AnyRow) -> Entry:
@@ -769,6 +879,7 @@ def _alert_values(of: Revision) -> dict[str, object]:
         "detector": alert.detector,
         "level_rank": alert.level.rank,
         "certainty": alert.certainty.value,
+        "certainty_rank": certainty_rank(alert.certainty),
         "status": alert.status,
         "withdrawn_because": alert.withdrawn_because,
         "subject_kind": alert.subject.kind,
@@ -816,7 +927,7 @@ def _link(before: str, seq: int, note: Note | Entry) -> str:
     return hashlib.sha256(msgspec.json.encode(said)).hexdigest()
 
 
-def _portions(values: Iterable[T]) -> Iterator[list[T]]:
+def portions(values: Iterable[T]) -> Iterator[list[T]]:
     """Distinct values, few enough at a time for one IN (…)."""
     distinct = list(dict.fromkeys(values))
     for start in range(0, len(distinct), AT_ONCE):

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA = "0001"  # the migration that makes these tables
+SCHEMA = "0002"  # the migration that makes these tables
 
 
 class Instant(TypeDecorator[datetime]):
@@ -80,7 +80,8 @@ said = Table(
     Index(None, "alert_id"),
 )
 
-GRAVEST = ("level_rank", "amount_at_risk_fen", "last_seen", "alert_id")  # the order of the work list
+# The order of the work list: risk, then the later one; the id makes it an order.
+GRAVEST = ("level_rank", "amount_at_risk_fen", "certainty_rank", "named_before", "last_seen", "alert_id")
 
 # What lists, filters and counts need of an alert; what is long stands in alert_body, so that a scan stays short.
 alert = Table(
@@ -92,6 +93,7 @@ alert = Table(
     Column("detector", Plain, nullable=False),
     Column("level_rank", Integer, nullable=False),
     Column("certainty", Plain, nullable=False),
+    Column("certainty_rank", Integer, nullable=False, server_default="0"),
     Column("status", Plain, nullable=False),
     Column("withdrawn_because", Plain),
     Column("subject_kind", Plain, nullable=False),
@@ -111,13 +113,19 @@ alert = Table(
     Column("words", Plain, nullable=False),  # both sentences and the subject's id in small letters, to be searched
     Column("raised_at", Instant, nullable=False),
     Column("changed_at", Instant, nullable=False),
+    # Beside what the alert itself says: worked out from the others that stand, or set by somebody. No revision of it.
+    Column("named_before", Integer, nullable=False, server_default="0"),  # alerts.repeat
+    Column("inhibited_by", ALERT_ID),  # alerts.inhibition
+    Column("snoozed_until", Instant),  # alerts.snooze
     Index(None, "seq"),
     Index(None, "status", "seq"),
     Index("ix_alert_gravest", *GRAVEST),
     Index("ix_alert_status_gravest", "status", *GRAVEST),
     Index("ix_alert_detector_gravest", "detector", *GRAVEST),
     Index(None, "subject_id"),
-    Index(None, "level_rank", "detector", "status"),
+    Index("ix_alert_facets", "level_rank", "detector", "status", "snoozed_until", "inhibited_by", "areas"),
+    Index(None, "inhibited_by"),
+    Index(None, "snoozed_until"),
 )
 
 alert_body = Table(
@@ -136,6 +144,30 @@ alert_org = Table(
     Column("area", String(6), nullable=False),
     Index(None, "org", "alert_id"),
     Index(None, "area", "alert_id"),
+)
+
+# What each open alert rests on, to find those that rest on the same; see alerts.inhibition.
+rests_on = Table(
+    "rests_on",
+    metadata,
+    Column("alert_id", ALERT_ID, ForeignKey("alert.alert_id"), primary_key=True),
+    Column("event_id", Plain, primary_key=True),
+    Index(None, "event_id", "alert_id"),
+)
+
+# Subjects that are to be left in peace for a while, at most one row for each set of areas; see alerts.snooze.
+snooze = Table(
+    "snooze",
+    metadata,
+    Column("subject_kind", Plain, primary_key=True),
+    Column("subject_id", Plain, primary_key=True),
+    Column("areas", Plain, primary_key=True),  # the limits of who set it, separated by blanks; empty: every area
+    Column("level_rank", Integer, nullable=False),  # the gravest alert of the subject then; a graver one ends it
+    Column("reason", Plain, nullable=False),
+    Column("set_by", Plain, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Index(None, "until"),
 )
 
 # Audit trail, outbox and feed log in one. Never updated, never deleted; each row's hash covers the one before.

@@ -3,19 +3,21 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, cast
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, cast
 
 from detectors.detector import Detector, Finding, Gate
-from detectors.event import NEVER, Event, Kind, PersonRecord, Record
+from detectors.event import EVER, NEVER, Event, Kind, PersonRecord, Record
 from detectors.file import Fallen, File, Home
-from detectors.finding import Lead, UnitId, Verdict
-from detectors.lead import lead_of, version_of
+from detectors.finding import Lead, Period, UnitId, Verdict
+from detectors.lead import lead_of
 from detectors.ledger import LEDGERS, PERSON, Ledger, Place, home_of, places
 from detectors.memory import Memory, Missing, View, Wake
-from detectors.unit import HOUR, Unit, day_end, day_start
+from detectors.rules import Edition, Rules, rulebook
+from detectors.unit import HOUR, Span, Unit, day_end, day_start
 
 AT_ONCE = 2_000  # wakes judged in one go
+TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,35 +27,114 @@ class Answer:
     ticket: int
 
 
+class Found(NamedTuple):
+    """What an edition of a detector found. period: the cell's, unless the finding has its own."""
+
+    edition: Edition
+    period: Period
+    finding: Finding
+
+    @property
+    def lead(self) -> Lead:
+        return lead_of(self.edition.detector, self.edition.version, self.period, self.finding)
+
+
+def find(editions: Sequence[Edition], unit: UnitId, view: View) -> tuple[list[Found], datetime | None]:
+    """What is to be found in a unit, and when it asks to be judged again. Raises Missing.
+
+    Every edition that holds in some of the cell sees all of the unit; of what it finds, that counts which was complete
+    while it held: the last event shown says when that was.
+    """
+    found: list[Found] = []
+    wake: datetime | None = None
+    alone = len(editions) == 1
+    for edition in editions:
+        detector = edition.detector
+        file = view.file(Place(detector.of.name, unit.key))
+        span = detector.cell.span(unit.cell, file)
+        if not (alone or edition.overlaps(span)):
+            continue
+        daily = detector.gate.at_day_end
+        shown = Unit(
+            key=unit.key,
+            cell=unit.cell,
+            span=span,
+            now=view.now,
+            file=file,
+            reads=detector.reads,
+            look=view.file,
+            fact=view.fact,
+            horizon=day_start(view.now) if daily else NEVER,
+        )
+        if findings := list(detector.judge(shown)):
+            period = detector.cell.period(unit.cell, file)
+            counted = findings if alone else [f for f in findings if edition.holds(_completed(f, period, span))]
+            found += [Found(edition, period, finding) for finding in counted]
+        if shown.wakes:
+            first = min(shown.wakes)
+            first = day_end(first) if daily and first != day_start(first) else first
+            wake = first if wake is None else min(wake, first)
+    return found, wake
+
+
+def _completed(finding: Finding, cell: Period, span: Span) -> datetime:
+    """Within the cell, whatever the finding shows: so one of the editions that see it always counts it."""
+    since = (finding.period or cell).since
+    last = max((event.happened_at for event in finding.shows), default=since)
+    return max(span.start, last) if last < span.end else max(span.start, span.end - TICK)
+
+
+def _at_day_end(detector: Detector, units: Iterable[UnitId], event: Any, view: View) -> Iterator[Wake]:
+    """When the event's own day is over. Any: an Event.
+
+    A late one may lead a unit to rows elsewhere whose day is not over, and which could not know of the unit: those are
+    seen when today is over.
+    """
+    moments = {day_end(event.happened_at), day_end(view.now)} if detector.links else {day_end(event.happened_at)}
+    return (Wake(moment, unit) for unit in units for moment in moments)
+
+
 class Judge:
     """Turns arrivals into verdicts, over a memory that other judges may share.
 
     A detector that raises is reported as ``on_crash(unit, error)`` and silences nobody else.
+    now: the latest business time anybody had seen when something was last heard.
     """
 
     def __init__(
         self,
         *,
         memory: Memory,
-        detectors: Sequence[Detector],
+        detectors: Rules,
         publish: Callable[[Sequence[Verdict]], None],
         on_crash: Callable[[UnitId, Exception], None],
     ) -> None:
         self.memory, self.publish, self.on_crash = memory, publish, on_crash
-        self._detectors = {detector.id: detector for detector in detectors}
-        self._versions = {detector.id: version_of(detector) for detector in detectors}
+        self.now = EVER
+        self._rules = rulebook(detectors)
         self._readers: dict[Kind, list[tuple[Ledger, list[tuple[Detector, Gate]]]]] = defaultdict(list)
         self._linked: dict[Kind, list[tuple[Detector, Any]]] = defaultdict(list)  # Any: a Link of that kind
         for ledger in LEDGERS:
             for kind in ledger.keys:
                 shown = ledger.kinds_of(kind)
-                if readers := [(d, d.gate) for d in detectors if d.of is ledger and not shown.isdisjoint(d.reads)]:
-                    self._readers[kind].append((ledger, readers))
-        for detector in detectors:
+                gates = [(d, gate) for d, gate in self._gates() if d.of is ledger and not shown.isdisjoint(d.reads)]
+                if gates:
+                    self._readers[kind].append((ledger, gates))
+        for (detector, *_), *_ in self._rules:
             for link in detector.links:
                 for kind in link.ledger.keys:
                     if not link.ledger.kinds_of(kind).isdisjoint(link.reads):
                         self._linked[kind].append((detector, link))
+
+    def _gates(self) -> Iterator[tuple[Detector, Gate]]:
+        """One for each edition that has another than those before it: a unit is judged if any of them opens."""
+        for editions in self._rules:
+            known: list[Gate] = []
+            for edition in editions:
+                gate = edition.detector.gate
+                if gate not in known:
+                    known.append(gate)
+                    yield edition.detector, gate
 
     def hear(self, arrivals: Sequence[Event]) -> None:
         """Publish all that may now have to be said otherwise; the arrivals are then done with.
@@ -61,6 +142,7 @@ class Judge:
         A repeat is judged like the first time: it may be all that is left of a crash.
         """
         view = self.memory.remember(arrivals)
+        self.now = view.now
         units, wakes = self._touched(arrivals, view)
         # what has fallen is known in one person's file; tills and wards must be told
         news = dict.fromkeys(fallen for a in arrivals for fallen in cast(Home, view.file(home_of(a))).news(a))
@@ -126,7 +208,7 @@ class Judge:
                         if fallen or gate.opens(event, file, detector.reads):
                             found = [UnitId(detector.id, key, cell) for cell in detector.cell.touched(event, file)]
                             if gate.at_day_end:
-                                wakes.update(Wake(day_end(event.happened_at), unit) for unit in found)
+                                wakes.update(_at_day_end(detector, found, event, view))
                             else:
                                 units.update(found)
             for detector, link in self._linked.get(kind, ()):
@@ -134,7 +216,7 @@ class Judge:
                     for touched in link.units(event, view.file(Place(link.ledger.name, key)), view.now):
                         unit = UnitId(detector.id, *touched)
                         if detector.gate.at_day_end:
-                            wakes.add(Wake(day_end(event.happened_at), unit))
+                            wakes.update(_at_day_end(detector, [unit], event, view))
                         else:
                             units.add(unit)
         return units, wakes
@@ -180,29 +262,8 @@ class Judge:
             waiting = list(lacking)  # judging is pure: what lacked a file is simply judged again
 
     def _answer(self, unit: UnitId, view: View) -> Answer:
-        detector = self._detectors[unit.detector]
-        file = view.file(Place(detector.of.name, unit.key))
-        daily = detector.gate.at_day_end
-        shown = Unit(
-            key=unit.key,
-            cell=unit.cell,
-            span=detector.cell.span(unit.cell, file),
-            now=view.now,
-            file=file,
-            reads=detector.reads,
-            look=view.file,
-            fact=view.fact,
-            horizon=day_start(view.now) if daily else NEVER,
-        )
-        findings: list[Finding] = list(detector.judge(shown))
-        wake = min(shown.wakes, default=None)
-        if daily and wake is not None and wake != day_start(wake):
-            wake = day_end(wake)
-        if not findings:
-            return Answer((), wake, view.ticket)
-        period = detector.cell.period(unit.cell, file)
-        version = self._versions[detector.id]
-        return Answer(tuple(lead_of(detector, version, period, f) for f in findings), wake, view.ticket)
+        found, wake = find(self._rules.of(unit.detector), unit, view)
+        return Answer(tuple(one.lead for one in found), wake, view.ticket)
 
     def _read_by(self, unit: UnitId, asked: Sequence[tuple[Iterable[UnitId], View]]) -> set[Place]:
         """All files and facts that a unit looks at: judged once more, since judging is pure and findings are rare."""

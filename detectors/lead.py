@@ -15,8 +15,13 @@ RULES = "1"  # raised by hand when a detector's meaning changes, not only its th
 
 def version_of(detector: Detector) -> str:
     """What spoke, exactly: the version of the rules and a digest of the thresholds in force."""
-    thresholds = [(f.name, getattr(detector, f.name)) for f in fields(detector)]  # type: ignore[arg-type]  # every detector is a dataclass
+    thresholds = [(f.name, _in_order(getattr(detector, f.name))) for f in fields(detector)]  # type: ignore[arg-type]  # every detector is a dataclass
     return f"{RULES}-{blake2b(repr(thresholds).encode(), digest_size=4).hexdigest()}"
+
+
+def _in_order(threshold: object) -> object:
+    """A set has no order of its own: another one in every process."""
+    return sorted(threshold, key=repr) if isinstance(threshold, frozenset) else threshold
 
 
 def lead_of(detector: Detector, version: str, cell: Period, finding: Finding) -> Lead:

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from alerts.alert import Alert
 from detectors.finding import Level
 from replay.recording import lines
 
@@ -74,6 +75,12 @@ def read_alerts(path: str | Path) -> dict[str, Told]:
         if known is None or alert.revision >= known.revision:
             told[alert.alert_id] = alert
     return told
+
+
+def as_read(alerts: Iterable[Alert]) -> dict[str, Told]:
+    """The alerts of a run, as they would be read from a file of them."""
+    decode = msgspec.json.Decoder(Told).decode
+    return {alert.alert_id: decode(msgspec.json.encode(alert)) for alert in alerts}
 
 
 class Lead(Struct, frozen=True):

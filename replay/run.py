@@ -16,10 +16,10 @@ from msgspec import Struct
 from alerts.alert import Alert
 from alerts.keeper import Table, alert_lines
 from detectors.catalogue import DETECTORS
-from detectors.detector import Detector
 from detectors.event import EVER, Event, Record, Reference
 from detectors.finding import Lead, UnitId, Verdict
 from detectors.judge import Judge
+from detectors.rules import Rules
 from detectors.wire import Refused, quarantined, read
 from replay.memory import Memory
 from replay.recording import STDIN, Line, lines
@@ -31,7 +31,7 @@ LATENESS = timedelta(days=7)  # readings 1; the worker's settings have it by top
 
 def replay(
     batches: Iterable[Sequence[Event | Reference]],
-    detectors: Sequence[Detector],
+    detectors: Rules,
     *,
     on_crash: Callable[[UnitId, Exception], None],
 ) -> Standing:
@@ -84,7 +84,7 @@ class Run:
 
     on_refused: Callable[[str, Line, Refused], None]
     on_events: Callable[[int], None]
-    detectors: Sequence[Detector] = DETECTORS
+    detectors: Rules = DETECTORS
     table: Table = field(default_factory=Table)
     summary: Summary = field(default_factory=Summary)
     memory: Memory = field(default_factory=Memory)
@@ -169,6 +169,7 @@ def replay_files(
     until: datetime | None = None,
     persons: frozenset[str] = frozenset(),
     orgs: frozenset[str] = frozenset(),
+    rules: Rules = DETECTORS,
     on_events: Callable[[int], None] = lambda n: None,
 ) -> Summary:
     """Replay recordings, or the archive in a folder, and write the alerts chosen and what was refused.
@@ -178,15 +179,26 @@ def replay_files(
     """
     with ExitStack() as stack:
         refused = stack.enter_context(quarantine.open("wb")) if quarantine else None
-        run = Run(on_refused=lambda name, line, why: _write_refused(refused, name, line, why), on_events=on_events)
-        run.over([_archived(archive)] if archive else [_recording(name) for name in files])
+        run = Run(
+            on_refused=lambda name, line, why: _write_refused(refused, name, line, why),
+            on_events=on_events,
+            detectors=rules,
+        )
+        run.over([_archived(archive)] if archive else [recording(name) for name in files])
         if alerts:
             chosen = [a for a in run.table.alerts.values() if _chosen(a, run.table, since, until, persons, orgs)]
             _write_whole(alerts, alert_lines(chosen))
     return run.summary
 
 
-def _recording(name: str) -> tuple[str, Callable[[], Iterable[Line]]]:
+def alerts_by(rules: Rules, files: Sequence[str], on_events: Callable[[int], None] = lambda n: None) -> list[Alert]:
+    """What these recordings come to by these rules. Raises OSError, RecordingError."""
+    run = Run(on_refused=lambda name, line, why: None, on_events=on_events, detectors=rules)
+    run.over([recording(name) for name in files])
+    return list(run.table.alerts.values())
+
+
+def recording(name: str) -> tuple[str, Callable[[], Iterable[Line]]]:
     if name == STDIN:  # cannot be read twice
         kept = list(lines(name))
         return name, lambda: kept

@@ -10,15 +10,39 @@ import msgspec
 from msgspec import Struct
 
 from detectors.finding import Level
-from replay.compare import Told
+from replay.compare import NotAlertsError, Told
 from replay.recording import lines
 from replay.simulate.label import Label
 
 LOUD = Level.ORANGE.rank  # from here on officers are sent out
+# A file of alerts does not say in business time when an alert was raised: raised_at is the clock of whoever judged, and
+# of a replay the watermark of a whole batch. But a lead cannot stand before the first event that it shows has happened,
+# and does stand once the last one has come in. So the time to detect is told by these two bounds.
 TIME_TO_DETECT = (
-    "business time from the first event of the case to the first event that its earliest matching lead shows; "
-    "not how long the program took"
+    "business time from the first event of the case to the first, and to the last, event that its earliest matching "
+    "lead shows: it was first raised in between, later by the time its records were on their way. What a silence "
+    "shows is its beginning: the lead stands a deadline and a grace later (readings 1)"
 )
+
+
+class Lead(Told, frozen=True, kw_only=True):
+    """An alert of a file, as far as it is scored. last_seen: of the last event that shows it."""
+
+    last_seen: datetime | None = None
+
+
+def read_leads(path: str | Path) -> dict[str, Lead]:
+    """The alerts of a file by their id, each at its highest revision. Raises NotAlertsError, OSError."""
+    decoder = msgspec.json.Decoder(Lead)
+    found: dict[str, Lead] = {}
+    for line in lines(path):
+        try:
+            lead = decoder.decode(line.raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise NotAlertsError(f"{path}, line {line.number} is not an alert: {error}") from None
+        if lead.alert_id not in found or lead.revision >= found[lead.alert_id].revision:
+            found[lead.alert_id] = lead
+    return found
 
 
 class NotLabelsError(ValueError):
@@ -100,7 +124,11 @@ class Ground:
 
 
 class Case(Struct, frozen=True, kw_only=True):
-    """What became of one planted fraud. level: the highest of the leads that found it; hours: see TIME_TO_DETECT."""
+    """What became of one planted fraud. level: the highest of the leads that found it. hypothesis: the reading it
+    rests on that no document gives; such a case is told of, and counts in no recall.
+
+    hours, hours_whole: from its start to the first and the last event shown; see TIME_TO_DETECT.
+    """
 
     case_id: str
     family: str
@@ -109,6 +137,8 @@ class Case(Struct, frozen=True, kw_only=True):
     minimum_level: str | None
     level: str | None
     hours: float | None
+    hours_whole: float | None
+    hypothesis: str | None
     notes: str
 
 
@@ -121,6 +151,7 @@ class FamilyScore(Struct, frozen=True, kw_only=True):
     at_level: int
     recall: float
     median_hours: float | None
+    median_hours_whole: float | None
 
 
 class DetectorScore(Struct, frozen=True, kw_only=True):
@@ -134,12 +165,16 @@ class DetectorScore(Struct, frozen=True, kw_only=True):
 
 
 class DecoyScore(Struct, frozen=True, kw_only=True):
-    """False alarms on the decoys of one exclusion code. quiet: decoys on which nobody spoke who must not."""
+    """False alarms on the decoys of one exclusion code. quiet: decoys on which nobody spoke who must not.
+
+    by_detector: whose the false alarms are.
+    """
 
     exclusion: str
     planted: int
     quiet: int
     false_alarms: int
+    by_detector: dict[str, int]
 
 
 class FalseAlarm(Struct, frozen=True, kw_only=True):
@@ -156,7 +191,10 @@ class FalseAlarm(Struct, frozen=True, kw_only=True):
 
 
 class Scoreboard(Struct, frozen=True, kw_only=True):
-    """The whole result. per_10000: red and orange leads without explanation for each 10,000 settlements."""
+    """The whole result. per_10000: red and orange leads without explanation for each 10,000 settlements.
+
+    families, recall, missed: of the cases that rest on no hypothesis.
+    """
 
     families: tuple[FamilyScore, ...]
     recall: float
@@ -186,12 +224,13 @@ def score(
     explained = {alert.alert_id for alert in told if any(g.explains(alert) for g in about[alert.alert_id])}
     frauds = [g for g in grounds if g.label.kind == "fraud" and g.is_judged_by(detectors)]
     cases = [_case(ground, [a for a in told if ground in about[a.alert_id]]) for ground in frauds]
+    settled = [case for case in cases if case.hypothesis is None]
     fallen = _fallen(told, about, explained)
     loud = [a for a in told if a.level.rank >= LOUD and a.alert_id not in explained]
     return Scoreboard(
-        families=tuple(_families(cases)),
-        recall=_share(sum(case.found for case in cases), len(cases)),
-        missed=tuple(case for case in cases if not case.found),
+        families=tuple(_families(settled)),
+        recall=_share(sum(case.found for case in settled), len(settled)),
+        missed=tuple(case for case in settled if not case.found),
         cases=tuple(cases),
         decoys=tuple(_decoys(grounds, fallen)),
         decoy_alarms=tuple(_alarm(alert, ground) for alert, ground in fallen),
@@ -224,7 +263,7 @@ def _case(ground: Ground, matching: list[Told]) -> Case:
     found = speakers >= set(label.expect) if label.must_all else bool(right)
     level = max((alert.level for alert in right), key=lambda level: level.rank, default=None)
     least = Level(label.minimum_level).rank if label.minimum_level else 0
-    seen = min((alert.first_seen for alert in right), default=None)
+    first = min(right, key=lambda alert: (alert.first_seen, alert.alert_id), default=None) if found else None
     return Case(
         case_id=label.case_id,
         family=label.family,
@@ -232,24 +271,36 @@ def _case(ground: Ground, matching: list[Told]) -> Case:
         at_level=found and level is not None and level.rank >= least,
         minimum_level=label.minimum_level,
         level=level,
-        hours=round((seen - ground.start).total_seconds() / 3600, 2) if found and seen else None,
+        hours=_hours(ground, first.first_seen) if first else None,
+        hours_whole=_hours(ground, first.last_seen) if isinstance(first, Lead) and first.last_seen else None,
+        hypothesis=label.hypothesis,
         notes=label.notes,
     )
+
+
+def _hours(ground: Ground, seen: datetime) -> float:
+    """Since the case began; a lead may show what came just before, such as the swipe of the first bill."""
+    return round(max(0.0, (seen - ground.start).total_seconds() / 3600), 2)
 
 
 def _families(cases: Sequence[Case]) -> Iterable[FamilyScore]:
     for family in dict.fromkeys(case.family for case in cases):
         own = [case for case in cases if case.family == family]
         found = sum(case.found for case in own)
-        hours = [case.hours for case in own if case.hours is not None]
         yield FamilyScore(
             family=family,
             planted=len(own),
             found=found,
             at_level=sum(case.at_level for case in own),
             recall=_share(found, len(own)),
-            median_hours=round(median(hours), 2) if hours else None,
+            median_hours=_median(case.hours for case in own),
+            median_hours_whole=_median(case.hours_whole for case in own),
         )
+
+
+def _median(hours: Iterable[float | None]) -> float | None:
+    known = [one for one in hours if one is not None]
+    return round(median(known), 2) if known else None
 
 
 def _fallen(told: Sequence[Told], about: Mapping[str, list[Ground]], explained: set[str]) -> list[tuple[Told, Ground]]:
@@ -264,17 +315,18 @@ def _fallen(told: Sequence[Told], about: Mapping[str, list[Ground]], explained: 
 
 
 def _decoys(grounds: Sequence[Ground], fallen: Sequence[tuple[Told, Ground]]) -> Iterable[DecoyScore]:
-    loud = Counter(ground.label.case_id for _, ground in fallen)
-    by_code: defaultdict[str, list[str]] = defaultdict(list)
+    by_code: defaultdict[str, list[Ground]] = defaultdict(list)
     for ground in grounds:
         if ground.label.kind == "decoy":
-            by_code[ground.label.exclusion or "none"].append(ground.label.case_id)
-    for code, case_ids in sorted(by_code.items()):
+            by_code[ground.label.exclusion or "none"].append(ground)
+    for code, own in sorted(by_code.items()):
+        loud = [(alert, ground) for alert, ground in fallen if ground in own]
         yield DecoyScore(
             exclusion=code,
-            planted=len(case_ids),
-            quiet=sum(case_id not in loud for case_id in case_ids),
-            false_alarms=sum(loud[case_id] for case_id in case_ids),
+            planted=len(own),
+            quiet=len(own) - len({ground.label.case_id for _, ground in loud}),
+            false_alarms=len(loud),
+            by_detector=dict(sorted(Counter(alert.detector for alert, _ in loud).items())),
         )
 
 
@@ -314,19 +366,28 @@ def _share(part: int, whole: int) -> float:
 
 def in_words(board: Scoreboard) -> str:
     """For people to read."""
-    said = [f"{'fraud':<30}{'planted':>8}{'found':>7}{'recall':>8}{'at level':>10}{'first seen after':>18}"]
+    said = [f"{'fraud':<30}{'planted':>8}{'found':>7}{'recall':>8}{'at level':>10}{'seen after':>20}"]
     for one in board.families:
-        hours = "" if one.median_hours is None else f"{one.median_hours:.1f} h"
-        said.append(f"{one.family:<30}{one.planted:>8}{one.found:>7}{one.recall:>8.2f}{one.at_level:>10}{hours:>18}")
-    said.append(f"{'all':<30}{len(board.cases):>8}{sum(c.found for c in board.cases):>7}{board.recall:>8.2f}")
+        after = " - ".join(f"{hours:.1f}" for hours in (one.median_hours, one.median_hours_whole) if hours is not None)
+        after = f"{after} h" if after else ""
+        said.append(f"{one.family:<30}{one.planted:>8}{one.found:>7}{one.recall:>8.2f}{one.at_level:>10}{after:>20}")
+    planted, found = sum(one.planted for one in board.families), sum(one.found for one in board.families)
+    said.append(f"{'all':<30}{planted:>8}{found:>7}{board.recall:>8.2f}")
     said += [f"  missed    {case.case_id}  {case.notes}" for case in board.missed]
     said += [
         f"  too low   {case.case_id}  {case.level} where {case.minimum_level} is due  {case.notes}"
         for case in board.cases
         if case.found and not case.at_level
     ]
+    said += [
+        f"  {'found' if case.found else 'not found'}, and not counted: {case.case_id}  {case.hypothesis}"
+        for case in board.cases
+        if case.hypothesis
+    ]
     said += ["", f"{'honest look-alikes':<30}{'planted':>8}{'quiet':>7}{'false alarms':>14}"]
-    said += [f"{one.exclusion:<30}{one.planted:>8}{one.quiet:>7}{one.false_alarms:>14}" for one in board.decoys]
+    for decoy in board.decoys:
+        loud = "".join(f"  {detector}" for detector in decoy.by_detector)
+        said.append(f"{decoy.exclusion:<30}{decoy.planted:>8}{decoy.quiet:>7}{decoy.false_alarms:>14}{loud}")
     said += [f"  fell for  {one.decoy}  {one.detector} {one.level} {one.subject}" for one in board.decoy_alarms]
     said += ["", f"{'detector':<30}{'alerts':>8}{'explained':>11}{'precision':>11}{'red+orange unexplained':>24}"]
     said += [
@@ -338,5 +399,5 @@ def in_words(board: Scoreboard) -> str:
     for lead in board.unexplained:
         where = f"  (on {lead.decoy})" if lead.decoy else ""
         said.append(f"  {lead.level:<7}{lead.detector:<28} {lead.subject}  {lead.first_seen.isoformat()}{where}")
-    said += ["", f"first seen after: median {board.time_to_detect}"]
+    said += ["", f"seen after: median {board.time_to_detect}"]
     return "\n".join(said)

@@ -32,16 +32,17 @@ from alerts import keeper
 from alerts.publish import Message as Outgoing
 from alerts.publish import publish_forever
 from alerts.store import STORE_AWAY, Store, StoreError
-from detectors.catalogue import DETECTORS
 from detectors.event import EVER, Event, Record
 from detectors.finding import UnitId, Verdict
 from detectors.judge import Judge
+from detectors.rules import Rulebook
 from detectors.wire import Refused
 from stream_app import metrics, quarantine, topics, transport, watchdog
 from stream_app.arrivals import Arrival, Arrivals, Slice
 from stream_app.memory import Memory
 from stream_app.quarantine import Floodgate
 from stream_app.recall import comes_late, recalled
+from stream_app.rulebook import RulesFile, RulesFileError
 from stream_app.settings import Settings
 from stream_app.transport import Batch
 from stream_app.watchdog import Watchdog
@@ -76,7 +77,8 @@ class Line:
         )
         self._memory = Memory(redis, prefix=f"{{{settings.redis.prefix}}}")
         self._producer = _producer(settings)
-        self._judge = Judge(memory=self._memory, detectors=DETECTORS, publish=self._publish, on_crash=_report_crash)
+        self._rules = RulesFile(settings.rules.file)
+        self._judge = self._judge_by(self._rules.book, EVER)
         self._floodgates: dict[str, Floodgate] = {}
         self._now = EVER  # W as this worker last saw it
         self._reached: defaultdict[tuple[str, int], datetime] = defaultdict(lambda: EVER)  # the same, by partition
@@ -84,6 +86,7 @@ class Line:
 
     def process(self, arrivals: Sequence[Arrival]) -> None:
         """Judge these messages; when this returns, all that follows from them is on Kafka. Raises FloodError."""
+        self._look_at_rules()
         began = time.monotonic()
         if self._now == EVER:  # what others have seen, or this worker before it was started again
             self._now = self._memory.remember(()).now
@@ -112,12 +115,32 @@ class Line:
 
     def idle(self) -> None:
         """Nothing came: somebody else may have moved the time on."""
-        self._memory.remember(())
+        self._look_at_rules()
+        self._judge.now = self._memory.remember(()).now
         self.tick()
 
     def forget(self) -> None:
         """Look through a slice of the memory for what nobody can need any more."""
         self._cursor = self._memory.forget(self._cursor)
+
+    def _look_at_rules(self) -> None:
+        """Judge by other rules from now on, if the file has others and they leave alone what has been judged."""
+        try:
+            book = self._rules.changed(self._judge.now)
+        except RulesFileError as error:
+            metrics.RULES.labels("refused").inc()
+            log.warning("rules.refused", why=str(error), todo="the former rules stay in force; correct the file")
+        else:
+            if book is not None:
+                self._judge = self._judge_by(book, self._judge.now)
+
+    def _judge_by(self, book: Rulebook, now: datetime) -> Judge:
+        metrics.RULES.labels("loaded").inc()
+        metrics.RULES_LOADED.set_to_current_time()
+        log.info("rules.loaded", versions={e.detector.id: [one.version for one in (e, *more)] for e, *more in book})
+        judge = Judge(memory=self._memory, detectors=book, publish=self._publish, on_crash=_report_crash)
+        judge.now = now
+        return judge
 
     def _recall(self, records: Sequence[Record]) -> None:
         """Judge again what late records concern."""
@@ -244,7 +267,7 @@ def run_worker(settings: Settings) -> None:
     app.timer(IDLE_S)(idle)
     app.timer(FORGET_S)(forget)
     app.timer(WATCH_S)(watch_over)
-    log.info("worker.starting", detectors=[detector.id for detector in DETECTORS])
+    log.info("worker.starting")
     try:
         transport.run(app)
     finally:

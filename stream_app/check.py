@@ -8,7 +8,9 @@ from typing import Literal
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from detectors.rules import business_day
 from stream_app import topics
+from stream_app.rulebook import RulesFileError, read_rules
 from stream_app.settings import NotRunningError, Settings, SettingsError
 from stream_app.topics import KafkaAwayError
 
@@ -45,7 +47,23 @@ def run(data_dir: Path | None) -> list[Finding]:
         return [Finding("settings", WRONG, str(error), "correct it and try again")]
     except NotRunningError as error:
         return [Finding("settings", AWAY, str(error), f"fundwatch up --data {data_dir}")]
-    return [Finding("settings", OK, "complete and well-formed"), *_connections(settings, data_dir)]
+    return [
+        Finding("settings", OK, "complete and well-formed"),
+        _rules(settings.rules.file),
+        *_connections(settings, data_dir),
+    ]
+
+
+def _rules(file: Path | None) -> Finding:
+    try:
+        book = read_rules(file)
+    except RulesFileError as error:
+        return Finding("rules", WRONG, str(error), "correct it: meanwhile workers go on by the rules that they have")
+    dates = sorted({edition.since for editions in book for edition in editions[1:]})
+    found = f"as shipped, and {file} over them" if file else "as shipped"
+    if dates:
+        found += f"; others from {', '.join(map(business_day, dates))}"
+    return Finding("rules", OK, found)
 
 
 def _connections(settings: Settings, data_dir: Path | None) -> Iterator[Finding]:

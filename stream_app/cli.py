@@ -23,12 +23,13 @@ COMMANDS = {
     "quarantine": ("wire", "See, mend and resend what could not be read."),
     "simulate": ("history", "Make up a city with known frauds."),
     "replay": ("history", "Judge recordings again, in this process."),
-    "compare": ("history", "Compare two files of alerts."),
+    "compare": ("history", "Compare two files of alerts, or two files of rules."),
     "score": ("history", "Score alerts against the known frauds."),
     "alerts": ("alerts", "List and export what is in the alert store."),
     "user": ("alerts", "Accounts of the alert feed."),
     "db": ("alerts", "Create or migrate the tables of the alert store."),
     "detectors": ("detectors", "The catalogue: what each detector sees."),
+    "explain": ("explain", "Why a detector spoke of a subject, or did not."),
     "state": ("state", "What memory holds of a person, institution, till or code."),
 }
 HIDDEN = frozenset({"archive"})

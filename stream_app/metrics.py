@@ -22,6 +22,11 @@ LAG = Gauge("fundwatch_consumer_lag_messages", "Log end offset minus next offset
 WATERMARK = Gauge("fundwatch_watermark_timestamp_seconds", "Latest business time seen, as a unix timestamp")
 VERDICTS = Counter("fundwatch_verdicts_total", "Verdicts published; withdrawals are those without a lead", ["outcome"])
 CRASHES = Counter("fundwatch_detector_crashes_total", "Detectors that raised", ["detector"])
+# Do the workers judge by the rules that the file has?
+RULES = Counter("fundwatch_rules_reloads_total", "Changes of the file of rules, taken over or refused", ["outcome"])
+RULES_LOADED = Gauge(
+    "fundwatch_rules_last_reload_success_timestamp_seconds", "Unix time at which rules were last taken over"
+)
 STATE_ERRORS = Counter("fundwatch_state_errors_total", "Failed operations, by server", ["server"])
 ALERTS = Counter("fundwatch_alerts_emitted_total", "Changes of alerts stored", ["detector", "level", "change"])
 ALERT_LATENCY = Histogram(

@@ -30,6 +30,10 @@ SHAPES = {
         "stream_app.commands.detectors:Entry",
         "One detector of fundwatch detectors --json, which prints an array of them",
     ),
+    "explain": (
+        "detectors.nearness:Explained",
+        "What one detector says of a subject: fundwatch explain --json prints an array of them",
+    ),
     "state": ("stream_app.commands.state:State", "What fundwatch state --json prints"),
     "account": ("alerts.accounts:Account", "One account of fundwatch user list --json, which prints an array of them"),
 }

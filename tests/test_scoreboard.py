@@ -8,8 +8,17 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from replay.compare import Told
-from replay.scoreboard import NotLabelsError, Scoreboard, count_settlements, in_words, read_labels, score
+from replay.compare import NotAlertsError
+from replay.scoreboard import (
+    Lead,
+    NotLabelsError,
+    Scoreboard,
+    count_settlements,
+    in_words,
+    read_labels,
+    read_leads,
+    score,
+)
 from replay.simulate.label import Label
 from stream_app.commands.history import score as score_command
 
@@ -53,7 +62,7 @@ def decoy(**about: object) -> Label:
     return label(**(honest | about))
 
 
-def alert(**about: object) -> Told:
+def alert(**about: object) -> Lead:
     told: dict[str, object] = {
         "alert_id": "A1",
         "detector": "d",
@@ -62,13 +71,14 @@ def alert(**about: object) -> Told:
         "subject": {"kind": "person", "id": "P"},
         "period": {"from": "2026-03-04T00:00:00+08:00", "to": "2026-03-05T00:00:00+08:00"},
         "first_seen": "2026-03-04T12:00:00+08:00",
+        "last_seen": "2026-03-04T15:30:00+08:00",
         "events": ["b1", "b2"],
     }
-    return msgspec.convert(told | about, Told)
+    return msgspec.convert(told | about, Lead)
 
 
-def board(*alerts: Told, labels: list[Label] | None = None, detectors: frozenset[str] | None = None) -> Scoreboard:
-    known: Mapping[str, Told] = {one.alert_id: one for one in alerts}
+def board(*alerts: Lead, labels: list[Label] | None = None, detectors: frozenset[str] | None = None) -> Scoreboard:
+    known: Mapping[str, Lead] = {one.alert_id: one for one in alerts}
     return score(known, [label()] if labels is None else labels, detectors=detectors)
 
 
@@ -115,8 +125,28 @@ def test_a_case_found_too_quietly_is_found_but_not_at_its_level() -> None:
 
 
 def test_the_highest_of_several_leads_gives_the_level_and_the_earliest_the_time() -> None:
-    (case,) = board(alert(level="yellow"), alert(alert_id="A2", first_seen="2026-03-05T00:00:00+08:00")).cases
-    assert (case.level, case.hours, case.at_level) == ("orange", 2.0, True)
+    later = {"first_seen": "2026-03-05T00:00:00+08:00", "last_seen": "2026-03-05T00:00:00+08:00"}
+    (case,) = board(alert(level="yellow"), alert(alert_id="A2", **later)).cases
+    assert (case.level, case.hours, case.hours_whole, case.at_level) == ("orange", 2.0, 5.5, True)
+
+
+def test_a_lead_that_shows_what_came_just_before_took_no_time() -> None:
+    (case,) = board(alert(first_seen="2026-03-04T09:59:40+08:00")).cases
+    assert case.hours == 0.0
+
+
+def test_the_time_to_detect_of_a_family_is_the_median_of_what_was_found() -> None:
+    others = [label(case_id=f"F000{n}-d", events=[f"c{n}"], aliases={}, ids=[], persons=[], orgs=[],
+                    subject={"kind": "person", "id": f"Q{n}"}) for n in (2, 3)]  # fmt: skip
+    found = alert(alert_id="A2", subject={"kind": "person", "id": "Q2"}, events=["c2"],
+                  last_seen="2026-03-04T20:00:00+08:00")  # fmt: skip
+    (family,) = board(alert(), found, labels=[label(), *others]).families
+    assert (family.planted, family.found, family.median_hours, family.median_hours_whole) == (3, 2, 2.0, 7.75)
+
+
+def test_a_file_that_does_not_say_when_a_lead_was_seen_last_gives_one_bound() -> None:
+    (case,) = board(alert(last_seen=None)).cases
+    assert (case.hours, case.hours_whole) == (2.0, None)
 
 
 def test_all_detectors_must_speak_where_the_label_says_so() -> None:
@@ -144,12 +174,37 @@ def test_recall_is_told_for_each_family_with_its_counts() -> None:
     assert [case.case_id for case in result.missed] == ["F0002-d"]
 
 
+def test_a_case_that_rests_on_a_hypothesis_is_told_of_and_counts_in_no_recall() -> None:
+    guess = label(case_id="F0002-d", events=["c1"], aliases={}, ids=[], persons=["Q"], orgs=[],
+                  subject={"kind": "person", "id": "Q"}, hypothesis="nobody says so")  # fmt: skip
+    result = board(alert(), labels=[label(), guess])
+    assert (result.recall, result.missed) == (1.0, ())
+    assert [(one.planted, one.found) for one in result.families] == [(1, 1)]
+    assert [(case.case_id, case.found) for case in result.cases] == [("F0001-d", True), ("F0002-d", False)]
+    assert "not found, and not counted: F0002-d  nobody says so" in in_words(result)
+
+
 def test_a_decoy_stays_quiet_until_a_forbidden_detector_speaks() -> None:
     quiet = board(alert(detector="allowed"), labels=[decoy()])
     assert [(one.exclusion, one.planted, one.quiet, one.false_alarms) for one in quiet.decoys] == [("X02", 1, 1, 0)]
     fallen = board(alert(), labels=[decoy()])
     assert [(one.planted, one.quiet, one.false_alarms) for one in fallen.decoys] == [(1, 0, 1)]
     assert [one.decoy for one in fallen.decoy_alarms] == ["D0002-x02"]
+
+
+def test_false_alarms_are_told_for_each_exclusion_code_and_detector() -> None:
+    labels = [
+        decoy(forbid=["d", "e"]),
+        decoy(case_id="D0003-x04", exclusion="X04", events=["c1"], aliases={}, ids=[], persons=["Q"], orgs=[],
+              subject={"kind": "person", "id": "Q"}),
+        decoy(case_id="D0004-x02", events=["c2"], aliases={}, ids=[], persons=["R"], orgs=[],
+              subject={"kind": "person", "id": "R"}),
+    ]  # fmt: skip
+    loud = [alert(), alert(alert_id="A2", detector="e"), alert(alert_id="A3", detector="other")]
+    told = {one.exclusion: one for one in board(*loud, labels=labels).decoys}
+    assert (told["X02"].planted, told["X02"].quiet, told["X02"].false_alarms) == (2, 1, 2)
+    assert told["X02"].by_detector == {"d": 1, "e": 1}
+    assert (told["X04"].planted, told["X04"].quiet, told["X04"].by_detector) == (1, 1, {})
 
 
 @pytest.mark.parametrize(("level", "alarms"), [("blue", 0), ("yellow", 0), ("orange", 1), ("red", 1)])
@@ -213,12 +268,26 @@ def test_a_line_that_is_no_label_is_named(tmp_path: Path) -> None:
         read_labels(file)
 
 
+def test_an_alert_told_twice_counts_at_its_highest_revision(tmp_path: Path) -> None:
+    file = tmp_path / "alerts.ndjson"
+    told = [alert(revision=2, level="red"), alert(revision=1), alert(alert_id="A2")]
+    file.write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in told))
+    assert {name: lead.level for name, lead in read_leads(file).items()} == {"A1": "red", "A2": "orange"}
+
+
+def test_a_line_that_is_no_alert_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "alerts.ndjson"
+    file.write_bytes(b'{"alert_id": 1}\n')
+    with pytest.raises(NotAlertsError, match="line 1 is not an alert"):
+        read_leads(file)
+
+
 def test_the_command_prints_for_people_and_for_programs(tmp_path: Path) -> None:
     alerts, labels = tmp_path / "alerts.ndjson", tmp_path / "labels.ndjson"
     alerts.write_bytes(msgspec.json.encode(alert()) + b"\n")
     labels.write_bytes(msgspec.json.encode(label()) + b"\n")
     said = CliRunner().invoke(score_command, [str(alerts), str(labels), "--detectors", "d", "--settlements", "100"])
     assert said.exit_code == 0
-    assert said.stdout.splitlines()[1].split() == ["d", "1", "1", "1.00", "1", "2.0", "h"]
+    assert said.stdout.splitlines()[1].split() == ["d", "1", "1", "1.00", "1", "2.0", "-", "5.5", "h"]
     told = CliRunner().invoke(score_command, [str(alerts), str(labels), "--json"])
     assert json.loads(told.stdout)["recall"] == 1.0

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from alerts import migrations
 from alerts.alert import Alert
@@ -22,6 +23,7 @@ from alerts.store import (
     STORE_AWAY,
     CursorError,
     Filter,
+    LeadRow,
     Note,
     Order,
     Page,
@@ -30,8 +32,8 @@ from alerts.store import (
     engine_for,
     within,
 )
-from alerts.tables import SCHEMA, metadata
-from detectors.finding import Lead, Level
+from alerts.tables import SCHEMA, metadata, rests_on
+from detectors.finding import Certainty, Lead, Level
 from tests.leads import NOON, ORG, lead, verdict
 
 pytest_plugins = ("tests.stores",)
@@ -69,6 +71,37 @@ def test_models_and_migrations_agree(empty_url: str) -> None:
 
 def test_an_upgrade_can_be_repeated(url: str) -> None:
     assert migrations.upgrade(url) == migrations.current(url) == migrations.head() == SCHEMA
+
+
+def test_a_store_of_the_first_version_learns_what_stands_beside_its_alerts(url: str, store: Store) -> None:
+    month = timedelta(days=30)
+    hold(
+        store,
+        lead("a", events=("e1", "e2", "e3")),
+        lead("b", level=Level.ORANGE, events=("e1", "e2")),
+        lead("b", level=Level.BLUE, events=("e9",), day="2026-05", at=NOON + month),
+        msgspec.structs.replace(lead("c", events=("e1", "e2")), certainty=Certainty.DEFINITE),
+        lead("gone", events=("e1", "e2")),
+    )
+    keep(store, [verdict(unit="gone|2026-03-12", ticket=2)], NOON)
+    before = beside(store)
+    assert sum(row.inhibited_by is not None for row in before[0]) == 1
+    migrate(store, "0001")
+    assert migrations.current(url) == "0001"
+    migrations.upgrade(url)
+    assert beside(store) == before
+
+
+def migrate(store: Store, back_to: str) -> None:
+    with store.engine.connect().execution_options(writer=True) as db, db.begin():
+        command.downgrade(migrations._config(db), back_to)
+
+
+def beside(store: Store) -> tuple[tuple[LeadRow, ...], list[tuple[str, str]]]:
+    """All that the second version added."""
+    with store.engine.connect() as db:
+        events = [(name, event) for name, event in db.execute(select(rests_on).order_by(*rests_on.c))]
+    return store.page(order=Order.GRAVEST).items, events
 
 
 def test_two_processes_may_upgrade_at_once(empty_url: str) -> None:
@@ -121,6 +154,16 @@ def test_the_gravest_stand_first(store: Store) -> None:
         lead("red, dear, later", amount=2, at=NOON + DAY),
     )
     assert subjects(store.page(order=Order.GRAVEST)) == ["red, dear, later", "red, dear", "red, cheap", "blue, dear"]
+
+
+def test_among_equal_amounts_certainty_decides_then_how_often_the_subject_was_named(store: Store) -> None:
+    definite = msgspec.structs.replace(lead("definite", events=("d",)), certainty=Certainty.DEFINITE)
+    once, twice = (lead("named", day=f"2026-0{n}", events=(f"n{n}",), at=NOON + n * DAY) for n in (1, 2))
+    hold(store, lead("later", events=("l",), at=NOON + 9 * DAY), once, twice, definite, lead("dear", amount=99_900))
+    found = [(row.subject_id, row.named_before) for row in store.page(order=Order.GRAVEST).items]
+    assert found == [("dear", 0), ("definite", 0), ("named", 1), ("later", 0), ("named", 0)]
+    seen = [row for page in all_pages(store, Order.GRAVEST) for row in page.items]
+    assert [(row.subject_id, row.named_before) for row in seen] == found
 
 
 def test_what_changed_last_stands_first(store: Store) -> None:

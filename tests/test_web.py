@@ -8,28 +8,34 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
-from alerts.accounts import FAILURES, Role, add_account, disable_account
+from alerts.accounts import FAILURES, Role, account, add_account, disable_account
 from alerts.alert import alert_id
-from alerts.store import Note, Store
+from alerts.snooze import snooze
+from alerts.store import Note, Order, Store
 from alerts.web.charts import chart
+from alerts.web.charts.drawing import Chart
 from alerts.web.gate import COOKIE, LASTS, POLICY
 from alerts.web.live import AT_ONCE, QUEUE, Hub, Resync, Subscriber, as_items, stream
-from alerts.web.pages import script_words
+from alerts.web.pages import risk_key, script_words
 from alerts.web.server import create_app
 from alerts.web.wording import LANGS, Mask, Words, catalogue
+from detectors.case import Case
 from detectors.catalogue import DETECTORS
-from detectors.finding import Lead, Level, Subject
-from tests.browser import leads
+from detectors.finding import Certainty, Evidence, Lead, Level, Subject
+from replay.run import replay
+from tests.browser import leads, more_leads
 from tests.browser.site import (
     NAME,
     PASSWORD,
@@ -43,6 +49,7 @@ from tests.browser.site import (
     tell,
     until,
 )
+from tests.world import rising
 
 WEB = Path(str(files("alerts.web")))
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -168,7 +175,7 @@ def test_logging_out_ends_it(stranger: httpx.Client) -> None:
 @pytest.mark.parametrize(
     "headers", [{"sec-fetch-site": "cross-site"}, {"origin": "https://elsewhere.example"}, {"origin": "null"}]
 )
-@pytest.mark.parametrize("path", ["/login", "/logout"])
+@pytest.mark.parametrize("path", ["/login", "/logout", "/alerts/x/snooze", "/alerts/x/wake"])
 def test_another_site_cannot_make_us_write(stranger: httpx.Client, path: str, headers: dict[str, str]) -> None:
     answer = stranger.post(path, data={"name": NAME, "password": PASSWORD}, headers=headers)
     assert answer.status_code == 403
@@ -281,13 +288,19 @@ def rows_of(client: httpx.Client, query: str) -> int:
         ("?q=追溯码", 1),
         ("?q=P33020310315", 2),
         ("?order=gravest", 6),
+        ("?order=newest", 6),
+        ("?status=snoozed", 0),
+        ("?inhibited=no", 6),
+        ("?inhibited=yes", 0),
     ],
 )
 def test_filters_stand_in_the_address(reader: httpx.Client, query: str, expected: int) -> None:
     assert rows_of(reader, query) == expected
 
 
-@pytest.mark.parametrize("query", ["?level=purple", "?status=closed", "?order=best", "?q=" + "x" * 101])
+@pytest.mark.parametrize(
+    "query", ["?level=purple", "?status=closed", "?inhibited=maybe", "?order=best", "?q=" + "x" * 101]
+)
 def test_a_condition_that_is_none_is_named(reader: httpx.Client, query: str) -> None:
     assert reader.get(f"/{query}").status_code == 400
     answer = reader.get(f"/api/v1/alerts{query}")
@@ -298,6 +311,27 @@ def test_a_condition_that_is_none_is_named(reader: httpx.Client, query: str) -> 
 def test_the_gravest_come_first_if_asked(reader: httpx.Client) -> None:
     found = reader.get("/api/v1/alerts?order=gravest").json()["items"]
     assert [one["level"] for one in found] == ["red", "red", "orange", "orange", "yellow", "blue"]
+
+
+def test_the_list_stands_in_the_order_of_risk_beside_the_newest_first(reader: httpx.Client) -> None:
+    by_risk = re.findall('data-level="([a-z]+)"', reader.get("/").text)
+    assert by_risk == ["red", "red", "orange", "orange", "yellow", "blue"]
+    newest = re.findall('data-id="([^"]+)"', reader.get("/?order=newest").text)
+    assert newest == [alert_id(lead) for lead in reversed(leads.every_kind())]
+
+
+def test_a_text_compares_as_the_risk_order_does(store: Store) -> None:
+    batch = leads.batch()
+    tell(
+        store,
+        *leads.every_kind(),
+        replace(leads.named(batch, "a"), amount_at_risk_fen=-5),
+        replace(leads.named(batch, "b"), amount_at_risk_fen=-50),
+        replace(leads.named(batch, "c"), certainty=Certainty.DEFINITE),
+        replace(leads.named(batch, "d"), last_seen=batch.last_seen + timedelta(hours=1)),
+    )
+    rows = store.page(order=Order.GRAVEST).items
+    assert sorted(map(risk_key, rows), reverse=True) == list(map(risk_key, rows))
 
 
 def test_pages_follow_one_another_without_a_gap(reader: httpx.Client) -> None:
@@ -375,14 +409,152 @@ def test_a_lead_that_is_not_there_is_told_kindly(reader: httpx.Client) -> None:
     assert catalogue("zh")["problem.not_found"] in answer.text
 
 
+# -- what stands beside a lead: stronger ones, snoozes
+
+
+def beside(client: httpx.Client) -> dict[str, tuple[str | None, str | None]]:
+    items = client.get("/api/v1/alerts").json()["items"]
+    return {one["alert_id"]: (one["inhibited_by"], one["snoozed_until"]) for one in items}
+
+
+def test_a_lead_on_the_events_of_a_graver_one_says_so_and_stays_in_the_list(reader: httpx.Client, store: Store) -> None:
+    tell(store, leads.milder())
+    said, page = catalogue("zh")["feed.quiet.inhibited"], alert_id(leads.milder())
+    assert beside(reader)[page] == (alert_id(leads.batch()), None)
+    assert reader.get("/").text.count(said) == 1
+    assert (rows_of(reader, "?inhibited=no"), rows_of(reader, "?inhibited=yes")) == (6, 1)
+    for path in (f"/alerts/{page}", f"/alerts/{page}/panel"):
+        text = reader.get(path).text
+        assert said in text
+        assert f'href="{page_of(leads.batch())}"' in text
+    assert f'href="/alerts/{page}"' in reader.get(page_of(leads.batch())).text
+    assert catalogue("zh")["lead.history.inhibited"] in reader.get(f"/alerts/{page}").text
+
+
+def test_a_graver_lead_of_another_area_is_told_without_its_name(stranger: httpx.Client, store: Store) -> None:
+    elsewhere = replace(leads.batch(), orgs=("P44010210119",))
+    tell(store, leads.milder(), elsewhere)
+    limited(stranger, store, ("330100",))
+    for path in (
+        "/",
+        f"/alerts/{alert_id(leads.milder())}",
+        f"/alerts/{alert_id(leads.milder())}/panel",
+        "/changes?after=0",
+    ):
+        text = stranger.get(path).text
+        assert catalogue("zh")["feed.quiet.elsewhere"] in text
+        assert alert_id(elsewhere) not in text
+    assert beside(stranger) == {alert_id(leads.milder()): ("", None)}
+
+
+def test_a_subject_named_before_says_how_often_on_row_and_page(reader: httpx.Client, store: Store) -> None:
+    tell(store, leads.named_again())
+    assert reader.get("/").text.count("此前被点名1次") == 1
+    assert catalogue("zh")["lead.fact.named"] in reader.get(page_of(leads.named_again())).text
+    assert catalogue("zh")["lead.fact.named"] not in reader.get(page_of(leads.far_apart())).text
+
+
+def rest(client: httpx.Client, lead: Lead, days: object = 7, reason: str = "等药店回函") -> httpx.Response:
+    return client.post(f"{page_of(lead)}/snooze", data={"days": str(days), "reason": reason}, follow_redirects=False)
+
+
+def test_a_screener_lets_a_subject_rest_and_it_stands_under_its_filter(reader: httpx.Client, store: Store) -> None:
+    lead = leads.far_apart()
+    assert rest(reader, lead).headers["location"] == page_of(lead)
+    assert (rows_of(reader, ""), rows_of(reader, "?status=snoozed"), rows_of(reader, "?status=withdrawn")) == (5, 1, 0)
+    assert rows_of(reader, "?status=open&status=snoozed") == 6
+    page = reader.get(page_of(lead)).text
+    for said in ("等药店回函", "橙级及以下", "暂缓对象至", catalogue("zh")["lead.snooze.end"]):
+        assert said in page
+    (entry,) = store.events_after(0, kinds=("snoozed",))
+    assert (entry.actor, entry.alert_id) == (NAME, alert_id(lead))
+    assert reader.get("/api/v1/alerts/facets").json()["statuses"] == {"open": 5, "snoozed": 1}
+
+
+def test_a_screener_ends_it(reader: httpx.Client, store: Store) -> None:
+    rest(reader, leads.far_apart())
+    reader.post(f"{page_of(leads.far_apart())}/wake")
+    assert rows_of(reader, "") == 6
+    assert [entry.actor for entry in store.events_after(0, kinds=("woken",))] == [NAME]
+
+
+def test_it_ends_by_itself_on_every_page(reader: httpx.Client, clock: Clock) -> None:
+    rest(reader, leads.far_apart(), days=1)
+    clock.time += timedelta(hours=11)
+    assert rows_of(reader, "") == 5
+    clock.time += timedelta(hours=13)
+    log_in(reader)
+    assert rows_of(reader, "") == 6
+    until(lambda: catalogue("zh")["lead.history.woken.time"] in reader.get(page_of(leads.far_apart())).text)
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role not in (Role.SCREENER, Role.ADMIN)])
+def test_who_is_no_screener_sees_no_button_and_is_refused(stranger: httpx.Client, store: Store, role: Role) -> None:
+    tell(store, leads.far_apart())
+    limited(stranger, store, (), role)
+    assert "/snooze" not in stranger.get(page_of(leads.far_apart())).text
+    assert rest(stranger, leads.far_apart()).status_code == 403
+    assert stranger.post(f"{page_of(leads.far_apart())}/wake").status_code == 403
+    answer = stranger.put(f"/api/v1{page_of(leads.far_apart())}/snooze", json={"until": LATER, "reason": "x"})
+    assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
+    assert store.events_after(0, kinds=("snoozed", "woken")) == []
+
+
+LATER = (now() + timedelta(days=2)).isoformat()
+
+
+@pytest.mark.parametrize(("days", "reason"), [(0, "x"), (31, "x"), ("many", "x"), (1, " "), (1, "x" * 201)])
+def test_a_snooze_without_reason_or_end_is_refused(reader: httpx.Client, days: object, reason: str) -> None:
+    assert rest(reader, leads.far_apart(), days, reason).status_code == 400
+    assert rows_of(reader, "") == 6
+
+
+def test_a_lead_of_another_area_cannot_be_snoozed(stranger: httpx.Client, store: Store) -> None:
+    tell(store, leads.far_apart())
+    limited(stranger, store, ("440000",))
+    assert rest(stranger, leads.far_apart()).status_code == 404
+    assert stranger.post(f"{page_of(leads.far_apart())}/wake").status_code == 404
+
+
+def test_the_api_snoozes_and_wakes(reader: httpx.Client) -> None:
+    address = f"/api/v1{page_of(leads.far_apart())}/snooze"
+    answer = reader.put(address, json={"until": LATER, "reason": "等药店回函"}).json()
+    assert (answer["subject_kind"], answer["level"], answer["set_by"]) == ("person", "orange", NAME)
+    assert reader.get("/api/v1/alerts?status=snoozed").json()["items"][0]["snoozed_until"] is not None
+    assert (reader.delete(address).status_code, reader.delete(address).status_code) == (204, 204)
+    assert reader.get("/api/v1/alerts?status=snoozed").json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    "body", ["", "{}", '{"until": "2026-03-12T00:00:00", "reason": "x"}', '{"until": "soon", "reason": "x"}', "[1]"]
+)
+def test_the_api_says_what_is_wrong_with_a_snooze(reader: httpx.Client, body: str) -> None:
+    answer = reader.put(f"/api/v1{page_of(leads.far_apart())}/snooze", content=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+
+
+def test_a_reason_is_escaped(reader: httpx.Client) -> None:
+    rest(reader, leads.far_apart(), reason="<script>alert(1)</script>")
+    assert "<script>alert" not in reader.get(page_of(leads.far_apart())).text
+
+
 # -- charts
 
 
-@pytest.mark.parametrize("lang", LANGS)
-@pytest.mark.parametrize("lead", leads.every_kind(), ids=lambda lead: lead.detector)
-def test_every_picture_is_a_table_too(lead: Lead, lang: str) -> None:
+EVERY_KIND = [*leads.every_kind(), *more_leads.ten_kinds()]
+
+
+def drawn_as(lead: Lead, lang: str = "zh", events: Sequence[Evidence] | None = None) -> Chart | None:
     words = Words("en" if lang == "en" else "zh", now())
-    drawn = chart(lead.detector, lead.evidence, frozenset(lead.events), lead.figures, None, words)
+    shown = lead.evidence if events is None else events
+    period = lead.period.since, lead.period.to
+    return chart(lead.detector, shown, frozenset(lead.events), lead.figures, None, words, period)
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("lead", [*EVERY_KIND, *more_leads.much_and_little()], ids=lambda lead: lead.detector)
+def test_every_picture_is_a_table_too(lead: Lead, lang: str) -> None:
+    drawn = drawn_as(lead, lang)
     assert drawn is not None
     assert drawn.rows
     assert all(len(row) == len(drawn.head) for row in drawn.rows)
@@ -390,13 +562,83 @@ def test_every_picture_is_a_table_too(lead: Lead, lang: str) -> None:
     assert lang == "zh" or not CHINESE.search(drawn.svg)
 
 
-@pytest.mark.parametrize("lead", leads.every_kind(), ids=lambda lead: lead.detector)
+@pytest.mark.parametrize("lead", EVERY_KIND, ids=lambda lead: lead.detector)
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_a_picture_copes_with_little(lead: Lead, count: int) -> None:
-    words = Words("zh", now())
-    events = lead.evidence[:count]
-    drawn = chart(lead.detector, events, frozenset(lead.events), lead.figures, None, words)
-    assert (drawn is None) == (count == 0)
+    drawn = drawn_as(lead, events=lead.evidence[:count])
+    assert (drawn is None) == (count == 0 and lead.detector != "upload_gap")  # a silence is drawn without records
+
+
+OWN_PICTURE = {
+    "batch_admission": "admitted",
+    "drug_overstock": "stock",
+    "empty_swipe_reverse": "pairs",
+    "ghost_bed_no_service": "services",
+    "ineligible_credential_use": "status",
+    "inventory_imbalance": "balance",
+    "multi_org_burst": "burst",
+    "rx_missing_or_forged": "scripts",
+    "suspended_org_settlement": "status",
+    "upload_gap": "silence",
+}
+
+
+@pytest.mark.parametrize("lead", more_leads.ten_kinds(), ids=lambda lead: lead.detector)
+def test_each_of_the_ten_has_a_picture_of_its_own(lead: Lead) -> None:
+    drawn = drawn_as(lead)
+    assert drawn is not None
+    assert drawn.title == catalogue("zh")[f"chart.{OWN_PICTURE[lead.detector]}.title"]
+
+
+@pytest.mark.parametrize("lead", more_leads.ten_kinds(), ids=lambda lead: lead.detector)
+def test_a_picture_without_its_figures_is_a_time_line(lead: Lead) -> None:
+    drawn = drawn_as(replace(lead, figures=()))
+    assert drawn is not None
+    assert drawn.rows
+
+
+def cases_of(detector: str) -> list[Case]:
+    """What the detector's own file says fires."""
+    paths = Path(str(files("detectors"))).glob("*/*_cases.py")
+    modules = [import_module(f"detectors.{path.parent.name}.{path.stem}") for path in sorted(paths)]
+    named = (case for module in modules for case in module.CASES if case.detector.id.partition("/")[0] == detector)
+    return [case for case in named if case.fires]
+
+
+@pytest.mark.parametrize("detector", sorted(OWN_PICTURE))
+def test_what_a_detector_says_of_its_own_cases_can_be_drawn(detector: str) -> None:
+    title = catalogue("zh")[f"chart.{OWN_PICTURE[detector]}.title"]
+    for case in cases_of(detector)[:25]:
+        for said in replay([[*case.known, *case.story]], [case.detector], on_crash=rising).values():
+            titles = [drawn.title for lead in said if (drawn := drawn_as(lead)) is not None]
+            assert titles == [title] * len(said), case.name
+
+
+@pytest.mark.parametrize(
+    ("lead", "said"),
+    [
+        (more_leads.fetched(40), "另有10人没有画出"),
+        (more_leads.taken_back_again(34), "另有4对没有画出"),
+        (more_leads.suspended(), "最多一天5笔"),
+        (more_leads.long_lost_card(), "2024年2月1日起（图左之外）"),
+        (more_leads.overstock(), "可用到6月4日"),
+        (more_leads.empty_shelf(), "短缺120盒"),
+        (more_leads.silent_stock(), "容许 30小时"),
+    ],
+    ids=lambda it: getattr(it, "detector", it),
+)
+def test_what_a_picture_leaves_out_or_sums_up_it_says(lead: Lead, said: str) -> None:
+    drawn = drawn_as(lead)
+    assert drawn is not None
+    assert said in drawn.svg
+
+
+def test_a_curve_is_drawn_only_where_it_is_known() -> None:
+    single, many = drawn_as(more_leads.overstock()), drawn_as(more_leads.overstock(single=False))
+    assert single is not None
+    assert many is not None
+    assert "可用到" in single.svg
+    assert "可用到" not in many.svg
 
 
 def test_a_long_batch_is_cut_and_says_so() -> None:
@@ -486,7 +728,10 @@ class _Foreign(HTMLParser):
 def test_the_english_pages_are_english(reader: httpx.Client, store: Store) -> None:
     take_back(store, leads.taken_back(leads.readmitted()))
     reader.get("/prefer?lang=en")
-    for path in ("/", "/?status=withdrawn", "/nowhere", *map(page_of, leads.every_kind())):
+    tell(store, leads.milder())
+    rest(reader, leads.far_apart(), reason="asked the pharmacy")
+    paths = ("/", "/?status=withdrawn", "/?status=snoozed", "/nowhere", page_of(leads.milder()))
+    for path in (*paths, *map(page_of, leads.every_kind())):
         parser = _Foreign()
         parser.feed(reader.get(path).text)
         assert parser.found == [], path
@@ -580,6 +825,7 @@ def test_the_description_names_every_path_and_shape(reader: httpx.Client) -> Non
         "/api/v1/alerts/stream",
         "/api/v1/alerts/{alert_id}",
         "/api/v1/alerts/{alert_id}/evidence",
+        "/api/v1/alerts/{alert_id}/snooze",
     }
     wanted = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(document)))
     assert wanted <= set(document["components"]["schemas"])
@@ -599,10 +845,14 @@ async def heard(events: AsyncIterator[bytes], kind: str) -> dict[str, object]:
     raise AssertionError(f"the stream ended without {kind}")
 
 
-def names(batch: dict[str, object]) -> list[str]:
+def changes_of(batch: dict[str, object]) -> list[dict[str, dict[str, str]]]:
     changes = batch["changes"]
     assert isinstance(changes, list)
-    return [change["alert"]["detector"] for change in changes]
+    return changes
+
+
+def names(batch: dict[str, object]) -> list[str]:
+    return [change["alert"]["detector"] for change in changes_of(batch)]
 
 
 def follow(store: Store, after: int | None, areas: tuple[str, ...] = ()) -> tuple[Hub, AsyncGenerator[bytes]]:
@@ -634,6 +884,36 @@ def test_what_was_missed_is_told_first(store: Store) -> None:
             return names(await heard(events, "alerts"))
 
     assert asyncio.run(run()) == ["trace_code_repeat"]
+
+
+def test_what_changes_beside_a_lead_is_told_too(store: Store, clock: Clock) -> None:
+    tell(store, leads.milder())
+    screener = account(store, NAME)
+    assert screener is not None
+
+    async def kinds(events: AsyncIterator[bytes], write: Callable[[], object]) -> list[object]:
+        reading = asyncio.create_task(heard(events, "alerts"))
+        await asyncio.to_thread(write)
+        return [change["kind"] for change in changes_of(await reading)]
+
+    def in_peace() -> None:
+        snooze(store, leads.milder().subject, screener, clock() + timedelta(days=1), "x", clock())
+
+    def a_day_later() -> None:
+        clock.time += timedelta(days=1)
+
+    async def run() -> list[list[object]]:
+        hub = Hub(store, clock)
+        events = stream(hub, (), store.last_seq(), "items", as_items, lambda: True)
+        async with hub.running(), aclosing(events):
+            await heard(events, "beat")
+            inhibited = await kinds(events, lambda: tell(store, leads.batch()))
+            snoozed = await kinds(events, in_peace)
+            woken = await kinds(events, a_day_later)
+            assert sum(hub.beat().minutes) <= 2  # only leads that changed count, no snooze
+            return [sorted(map(str, inhibited)), snoozed, woken]
+
+    assert asyncio.run(run()) == [["created", "inhibited"], ["snoozed"], ["woken"]]
 
 
 def test_the_stream_keeps_to_the_areas(store: Store) -> None:

@@ -1,16 +1,20 @@
 """The feed for programs: /api/v1, JSON, the session of a log-in. The same desk as the pages."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, HTTPException, Query, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import Response, StreamingResponse
+from msgspec import Struct
 
 from alerts.alert import Alert
+from alerts.snooze import Snooze
 from alerts.store import Facets
 from alerts.web.context import AtDesk, Reader, context
-from alerts.web.desk import MOST, PAGE, Choice, Desk, Items, choice, item
+from alerts.web.desk import MOST, PAGE, BadRequestError, Choice, Desk, Items, choice, item
 from alerts.web.gate import COOKIE, LoginNeededError
 from alerts.web.live import Batch, Beat, Encode, Resync, as_items, stream
 from detectors.finding import Evidence
@@ -18,14 +22,27 @@ from detectors.finding import Evidence
 router = APIRouter(prefix="/api/v1")
 
 _REF = "#/components/schemas/{name}"
-_SHAPES = (Items, Alert, tuple[Evidence, ...], Facets, Batch, Beat, Resync)
+
+
+class Rest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Until when, and why, the subject of an alert is to be left in peace."""
+
+    until: Annotated[datetime, msgspec.Meta(tz=True)]
+    reason: str
+
+
+_SHAPES = (Items, Alert, tuple[Evidence, ...], Facets, Batch, Beat, Resync, Rest, Snooze)
 STREAM_HEADERS = {"x-accel-buffering": "no", "cache-control": "no-store"}
 
 Levels = Annotated[list[str] | None, Query(alias="level", description="red, orange, yellow, blue; of several any")]
 Detectors = Annotated[list[str] | None, Query(alias="detector", description="bare names, several: any of them")]
-Statuses = Annotated[list[str] | None, Query(alias="status", description="open, withdrawn; without: both")]
+Statuses = Annotated[
+    list[str] | None,
+    Query(alias="status", description="open (and not snoozed), snoozed, withdrawn; several: any; without: all"),
+]
+Inhibited = Annotated[str, Query(description="no: without those that a stronger alert inhibits; yes: only those")]
 Text = Annotated[str, Query(alias="q", description="in the sentence or the subject's id; or an institution's code")]
-Orders = Annotated[str, Query(alias="order", description="newest (last changed first) or gravest")]
+Orders = Annotated[str, Query(alias="order", description="newest (last changed first) or gravest (risk order)")]
 
 
 def _answer(shape: Any) -> dict[int | str, dict[str, Any]]:  # Any: JSON Schema
@@ -49,12 +66,17 @@ def _json(value: object) -> Response:
 
 
 def _chosen(
-    levels: list[str] | None, detectors: list[str] | None, statuses: list[str] | None, text: str, order: str = "newest"
+    levels: list[str] | None,
+    detectors: list[str] | None,
+    statuses: list[str] | None,
+    inhibited: str,
+    text: str,
+    order: str = "newest",
 ) -> Choice:
     pairs = [("level", value) for value in levels or ()]
     pairs += [("detector", value) for value in detectors or ()]
     pairs += [("status", value) for value in statuses or ()]
-    return choice([*pairs, ("q", text), ("order", order)], default_open=False)
+    return choice([*pairs, ("inhibited", inhibited), ("q", text), ("order", order)], default_open=False)
 
 
 @router.get("/alerts", responses=_answer(Items))
@@ -63,22 +85,28 @@ def alerts(
     levels: Levels = None,
     detectors: Detectors = None,
     statuses: Statuses = None,
+    inhibited: Inhibited = "",
     text: Text = "",
     order: Orders = "newest",
     cursor: Annotated[str | None, Query(description="next_cursor of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST)] = PAGE,
 ) -> Response:
     """Alerts, a page at a time."""
-    page = desk.page(_chosen(levels, detectors, statuses, text, order), cursor, limit)
+    page = desk.page(_chosen(levels, detectors, statuses, inhibited, text, order), cursor, limit)
     return _json(Items(tuple(map(item, page.items)), page.next_cursor))
 
 
 @router.get("/alerts/facets", responses=_answer(Facets))
 def facets(
-    desk: AtDesk, levels: Levels = None, detectors: Detectors = None, statuses: Statuses = None, text: Text = ""
+    desk: AtDesk,
+    levels: Levels = None,
+    detectors: Detectors = None,
+    statuses: Statuses = None,
+    inhibited: Inhibited = "",
+    text: Text = "",
 ) -> Response:
     """How many alerts each level, detector and status has, given the choices in the other groups."""
-    return _json(desk.facets(_chosen(levels, detectors, statuses, text)))
+    return _json(desk.facets(_chosen(levels, detectors, statuses, inhibited, text)))
 
 
 @router.get("/alerts/stream", responses={200: {"description": "", "content": {"text/event-stream": {}}}, **_PROBLEMS})
@@ -89,7 +117,8 @@ async def live(
     last_event_id: Annotated[int | None, Header(ge=0)] = None,
 ) -> StreamingResponse:
     """Server-sent events: alerts (a Batch, its id is the seq to go on from), beat, resync (read again), bye."""
-    desk = Desk(context(request).store, account)
+    asks = context(request)
+    desk = Desk(asks.store, account, asks.clock())
     seen = last_event_id if last_event_id is not None else after
     return sse(request, desk, seen, "items", as_items)
 
@@ -129,6 +158,31 @@ def evidence(request: Request, desk: AtDesk, alert_id: str) -> Response:
         raise HTTPException(404)
     desk.viewed(alert_id, context(request).clock(), "api")
     return _json(found.evidence)
+
+
+@router.put(
+    "/alerts/{alert_id}/snooze",
+    responses=_answer(Snooze),
+    openapi_extra={"requestBody": {"content": {"application/json": {"schema": {"$ref": _REF.format(name="Rest")}}}}},
+)
+async def snooze(request: Request, desk: AtDesk, alert_id: str) -> Response:
+    """Leave the subject of this alert in peace; replaces a former snooze. Only for screeners."""
+    try:
+        rest = msgspec.json.decode(await request.body(), type=Rest)
+    except msgspec.DecodeError as error:
+        raise BadRequestError(str(error)) from None
+    made = await run_sync(desk.snooze, alert_id, rest.until, rest.reason)
+    if made is None:
+        raise HTTPException(404)
+    return _json(made)
+
+
+@router.delete("/alerts/{alert_id}/snooze", status_code=204, responses=_PROBLEMS)
+def wake(desk: AtDesk, alert_id: str) -> Response:
+    """Leave it in peace no longer; that it was not is no error. Only for screeners."""
+    if desk.wake(alert_id) is None:
+        raise HTTPException(404)
+    return Response(status_code=204)
 
 
 @router.get("/openapi.json", include_in_schema=False)

@@ -62,7 +62,8 @@ def who(request: Request) -> Account:
 
 def desk(request: Request, account: Annotated[Account, Depends(who)]) -> Desk:
     """The store as this account may see it. Raises ForbiddenError."""
-    return Desk(context(request).store, account)
+    asks = context(request)
+    return Desk(asks.store, account, asks.clock())
 
 
 Asks = Annotated[Context, Depends(context)]

@@ -10,12 +10,14 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import select
 
+from alerts import snooze as snoozes
 from alerts import tables as t
 from alerts.accounts import Account, Role
 from alerts.alert import yuan
 from alerts.merge import merged
-from alerts.store import Detail, Facets, Filter, LeadRow, Note, Order, Page, Status, Store, unit_id
-from detectors.finding import Certainty, Lead, Level
+from alerts.snooze import Snooze
+from alerts.store import Detail, Facets, Filter, LeadRow, Note, Order, Page, State, Status, Store, unit_id
+from detectors.finding import Certainty, Lead, Level, Subject
 
 PAGE = 50  # alerts a page
 MOST = 200  # alerts a page that an API client may ask for
@@ -32,7 +34,12 @@ class ForbiddenError(Exception):
 
 
 class Item(Struct, frozen=True, kw_only=True):
-    """An alert in a list of the API. Amounts are yuan with two decimals; times RFC 3339."""
+    """An alert in a list of the API. Amounts are yuan with two decimals; times RFC 3339.
+
+    named_before: alerts about the subject that stand and were first seen earlier. snoozed_until: nobody is called
+    before then. inhibited_by: the stronger alert on the same events; "" for one of another area. These three are no
+    part of the alert on the topic.
+    """
 
     alert_id: str
     seq: int
@@ -56,6 +63,9 @@ class Item(Struct, frozen=True, kw_only=True):
     summary_en: str
     raised_at: datetime
     changed_at: datetime
+    named_before: int
+    snoozed_until: datetime | None
+    inhibited_by: str | None
 
 
 class Items(Struct, frozen=True):
@@ -65,13 +75,14 @@ class Items(Struct, frozen=True):
     next_cursor: str | None
 
 
-_SAME = tuple(name for name in Item.__struct_fields__ if name in LeadRow.__struct_fields__)
+_SAME = tuple(name for name in Item.__struct_fields__ if name in LeadRow.__struct_fields__ and name != "inhibited_by")
 
 
 def item(row: LeadRow) -> Item:
     """A row of the store as the API gives it."""
     same = {name: getattr(row, name) for name in _SAME}
-    return Item(**same, amount_at_risk=yuan(row.amount_at_risk_fen), fund_paid=yuan(row.fund_paid_fen))
+    by = row.inhibited_by.alert_id if row.inhibited_by else None
+    return Item(**same, amount_at_risk=yuan(row.amount_at_risk_fen), fund_paid=yuan(row.fund_paid_fen), inhibited_by=by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +91,21 @@ class Choice:
 
     levels: frozenset[Level] = frozenset()
     detectors: frozenset[str] = frozenset()
-    statuses: frozenset[Status] = frozenset({"open"})
+    statuses: frozenset[State] = frozenset({"open"})
+    inhibited: bool | None = None
     text: str = ""
-    order: Order = Order.NEWEST
+    order: Order = Order.GRAVEST
 
-    def filter(self, areas: tuple[str, ...]) -> Filter:
-        """For the store, within these areas."""
-        found = Filter(levels=self.levels, detectors=self.detectors, statuses=self.statuses, areas=areas)
+    def filter(self, areas: tuple[str, ...], now: datetime) -> Filter:
+        """For the store, within these areas, with the snoozes in force now."""
+        found = Filter(
+            levels=self.levels,
+            detectors=self.detectors,
+            statuses=self.statuses,
+            inhibited=self.inhibited,
+            areas=areas,
+            now=now,
+        )
         if len(self.text) == 12 and self.text[1:].isdigit() and self.text[0].isalpha():
             return replace(found, org=self.text.upper())
         return replace(found, text=self.text)
@@ -97,9 +116,11 @@ class Choice:
         pairs += [("detector", name) for name in sorted(self.detectors)]
         if self.statuses != {"open"}:
             pairs += [("status", status) for status in sorted(self.statuses)]
+        if self.inhibited is not None:
+            pairs.append(("inhibited", "yes" if self.inhibited else "no"))
         if self.text:
             pairs.append(("q", self.text))
-        if self.order is not Order.NEWEST:
+        if self.order is not Order.GRAVEST:
             pairs.append(("order", self.order.value))
         return pairs
 
@@ -109,19 +130,22 @@ class Choice:
     def with_detector(self, name: str) -> "Choice":
         return replace(self, detectors=self.detectors ^ {name})
 
-    def with_status(self, status: Status) -> "Choice":
+    def with_status(self, status: State) -> "Choice":
         return replace(self, statuses=(self.statuses ^ {status}) or frozenset({"open"}))
+
+    def with_inhibited(self, inhibited: bool) -> "Choice":
+        return replace(self, inhibited=None if self.inhibited is inhibited else inhibited)
 
     def with_order(self, order: Order) -> "Choice":
         return replace(self, order=order)
 
     def plain(self) -> "Choice":
-        """Without level, detector and search."""
-        return replace(self, levels=frozenset(), detectors=frozenset(), text="")
+        """Without level, detector, search, and whether inhibited."""
+        return replace(self, levels=frozenset(), detectors=frozenset(), inhibited=None, text="")
 
     @property
     def is_plain(self) -> bool:
-        return not (self.levels or self.detectors or self.text)
+        return not (self.levels or self.detectors or self.text) and self.inhibited is None
 
 
 def choice(params: Iterable[tuple[str, str]], *, default_open: bool = True) -> Choice:
@@ -137,8 +161,9 @@ def choice(params: Iterable[tuple[str, str]], *, default_open: bool = True) -> C
         levels=frozenset(_level(value) for value in given.get("level", ())),
         detectors=frozenset(given.get("detector", ())),
         statuses=statuses or (frozenset({"open"}) if default_open else frozenset()),
+        inhibited=_inhibited(given.get("inhibited", [""])[-1]),
         text=text,
-        order=_order(given.get("order", [Order.NEWEST.value])[-1]),
+        order=_order(given.get("order", [Order.GRAVEST.value])[-1]),
     )
 
 
@@ -156,14 +181,20 @@ def _order(value: str) -> Order:
         raise BadRequestError(f"order: {value!r} is not one of {', '.join(Order)}") from None
 
 
-def _status(value: str) -> Status:
-    known: dict[str, Status] = {"open": "open", "withdrawn": "withdrawn"}
+STATUSES: tuple[State, ...] = get_args(State)
+
+
+def _status(value: str) -> State:
+    known = {status: status for status in STATUSES}
     if value not in known:
-        raise BadRequestError(f"status: {value!r} is not one of {', '.join(known)}")
+        raise BadRequestError(f"status: {value!r} is not one of {', '.join(STATUSES)}")
     return known[value]
 
 
-STATUSES: tuple[Status, ...] = get_args(Status)
+def _inhibited(value: str) -> bool | None:
+    if value not in ("", "yes", "no"):
+        raise BadRequestError(f"inhibited: {value!r} is not one of yes, no")
+    return value == "yes" if value else None
 
 
 class Views(NamedTuple):
@@ -180,15 +211,20 @@ class Told(NamedTuple):
     detail: Detail
     lead: Lead | None
     related: tuple[LeadRow, ...]
+    inhibits: tuple[LeadRow, ...]
     views: tuple[Views, ...]
+    snoozes: tuple[Snooze, ...]  # in force, the longest first
+    may_snooze: bool
+    may_wake: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The store as one account may see it. Its calls block."""
+    """The store as one account may see it now. Its calls block."""
 
     store: Store
     account: Account
+    now: datetime
 
     def __post_init__(self) -> None:
         if self.account.role is Role.ADMIN:
@@ -196,10 +232,11 @@ class Desk:
 
     def page(self, chosen: Choice, after: str | None = None, limit: int = PAGE) -> Page:
         """A page of alerts. Raises alerts.store.CursorError."""
-        return self.store.page(chosen.filter(self.account.areas), order=chosen.order, after=after, limit=limit)
+        of = chosen.filter(self.account.areas, self.now)
+        return self.store.page(of, order=chosen.order, after=after, limit=limit)
 
     def facets(self, chosen: Choice) -> Facets:
-        return self.store.facets(chosen.filter(self.account.areas))
+        return self.store.facets(chosen.filter(self.account.areas, self.now))
 
     def row(self, alert_id: str) -> LeadRow | None:
         return self.store.rows([alert_id], areas=self.account.areas).get(alert_id)
@@ -217,7 +254,30 @@ class Desk:
         detail = self.detail(alert_id)
         if detail is None:
             return None
-        return Told(detail, standing_lead(self.store, alert_id), self._related(detail.row), _views(detail))
+        row = detail.row
+        resting = snoozes.snoozes_of(self.store, subject_of(row), row.areas, self.now)
+        return Told(
+            detail=detail,
+            lead=standing_lead(self.store, alert_id),
+            related=self._related(row),
+            inhibits=self.store.inhibited_by(alert_id, areas=self.account.areas),
+            views=_views(detail),
+            snoozes=tuple(resting),
+            may_snooze=snoozes.may_snooze(self.account) and row.status == "open",
+            may_wake=any(snoozes.may_wake(self.account, one) for one in resting),
+        )
+
+    def snooze(self, alert_id: str, until: datetime, reason: str) -> Snooze | None:
+        """Let the subject of this alert rest; None if there is no such alert. Raises NotAllowedError, SnoozeError."""
+        row = self.row(alert_id)
+        if row is None:
+            return None
+        return snoozes.snooze(self.store, subject_of(row), self.account, until, reason, self.now)
+
+    def wake(self, alert_id: str) -> bool | None:
+        """End the snoozes of the subject of this alert; whether there was one. Raises NotAllowedError."""
+        row = self.row(alert_id)
+        return None if row is None else snoozes.wake(self.store, subject_of(row), self.account, self.now)
 
     def _related(self, row: LeadRow, most: int = 5) -> tuple[LeadRow, ...]:
         if not row.orgs:
@@ -225,6 +285,10 @@ class Desk:
         same = Filter(org=row.orgs[0], statuses=frozenset({"open"}), areas=self.account.areas)
         found = self.store.page(same, limit=most + 1).items
         return tuple(other for other in found if other.alert_id != row.alert_id)[:most]
+
+
+def subject_of(row: LeadRow) -> Subject:
+    return Subject(row.subject_kind, row.subject_id)
 
 
 def _views(detail: Detail) -> tuple[Views, ...]:

@@ -8,7 +8,8 @@ import msgspec
 from markupsafe import Markup
 
 from alerts.alert import Alert
-from alerts.store import CHANGES, Entry, LeadRow
+from alerts.snooze import SNOOZED, WOKEN, Snooze
+from alerts.store import BESIDE, CHANGES, KEEPER, Entry, LeadRow
 from alerts.web.charts import chart, facts
 from alerts.web.charts.drawing import Chart
 from alerts.web.desk import Told
@@ -76,6 +77,15 @@ class Step(NamedTuple):
     actor: str
 
 
+class Rest(NamedTuple):
+    """One snooze of the subject."""
+
+    until: str
+    reason: str
+    by: str
+    level: str
+
+
 class Amounts(NamedTuple):
     risk: str
     paid: str
@@ -110,6 +120,10 @@ class LeadPage(NamedTuple):
     history: Sequence[Step]
     views: Sequence[str]
     related: Sequence[LeadRow]
+    inhibits: Sequence[LeadRow]
+    rests: Sequence[Rest]
+    may_snooze: bool
+    may_wake: bool
     alert: Alert
 
 
@@ -128,7 +142,15 @@ def lead_page(told: Told, words: Words) -> LeadPage:
         orgs=[words.org(org) for org in row.orgs],
         period=words.days(row.period_from, row.period_to),
         figures=[_figure(figure, words) for figure in figures],
-        chart=chart(row.detector, evidence, frozenset(alert.events), figures, _camera(alert), words),
+        chart=chart(
+            row.detector,
+            evidence,
+            frozenset(alert.events),
+            figures,
+            _camera(alert),
+            words,
+            (alert.period.since, alert.period.to),
+        ),
         records=[_record(event, event.event_id in alert.events, words) for event in evidence],
         record_count=len(alert.events),
         exclusions=list(_exclusions(told, mask, words)),
@@ -141,6 +163,10 @@ def lead_page(told: Told, words: Words) -> LeadPage:
             words("lead.history.viewed", who=view.who, n=view.times, at=words.recent(view.last)) for view in told.views
         ],
         related=told.related,
+        inhibits=told.inhibits,
+        rests=[_rest(one, mask, words) for one in told.snoozes],
+        may_snooze=told.may_snooze,
+        may_wake=told.may_wake,
         alert=alert,
     )
 
@@ -149,6 +175,12 @@ def summary(row: LeadRow, words: Words, most: int | None = None) -> Markup:
     """The sentence of a row, its facts bold."""
     mask = Mask.of(words, [row.subject_id] if row.subject_kind == "person" else [])
     return words.sentence(mask(row.summary_zh if words.lang == "zh" else row.summary_en), most)
+
+
+def _rest(one: Snooze, mask: Mask, words: Words) -> Rest:
+    level = words("lead.snooze.level", level=words(f"level.{one.level.value}"))
+    by = words("lead.snooze.by", who=one.set_by, at=words.moment(one.since))
+    return Rest(words.moment(one.until), mask(one.reason), by, level)
 
 
 def _mask(words: Words, row: LeadRow, evidence: Sequence[Evidence]) -> Mask:
@@ -274,7 +306,10 @@ def _history(entries: Sequence[Entry], mask: Mask, words: Words) -> list[Step]:
     """Newest first, as the entries are."""
     steps: list[Step] = []
     before: Level | None = None
-    for entry in reversed([entry for entry in entries if entry.kind in CHANGES]):
+    for entry in reversed([entry for entry in entries if entry.kind in (*CHANGES, *BESIDE)]):
+        if entry.kind in BESIDE:
+            steps.append(_step_beside(entry, mask, words))
+            continue
         alert = msgspec.json.decode(entry.data, type=Alert)
         steps.append(_step(entry, alert, before, mask, words))
         before = alert.level
@@ -292,3 +327,15 @@ def _step(entry: Entry, alert: Alert, before: Level | None, mask: Mask, words: W
         note=mask(alert.withdrawn_because or "" if kind == "withdrawn" else said),
         actor=words("lead.history.system"),
     )
+
+
+def _step_beside(entry: Entry, mask: Mask, words: Words) -> Step:
+    """What changed beside the alert."""
+    data = msgspec.json.decode(entry.data, type=dict[str, str])
+    key, until = f"lead.history.{entry.kind}", ""
+    if entry.kind == WOKEN:
+        key = f"{key}.{data['because']}"
+    if entry.kind == SNOOZED:
+        until = words.moment(datetime.fromisoformat(data["until"]))
+    actor = words("lead.history.system") if entry.actor == KEEPER else entry.actor
+    return Step(words.moment(entry.at), words(key, until=until), mask(data.get("reason", "")), actor)

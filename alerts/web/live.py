@@ -12,16 +12,19 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, I
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from time import monotonic
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from alerts.store import STORE_AWAY, Entry, LeadRow, Store, within
+from alerts.snooze import WOKEN, end_due
+from alerts.store import BESIDE, CHANGES, STORE_AWAY, Entry, LeadRow, Store, within
 from alerts.web.desk import Item, changes_since, item, last_change
 from alerts.web.gate import Clock
 
 POLL_S = 0.25  # how often alert_event is looked at
+SNOOZES_S = 1.0  # how often it is looked whether a snooze is over
 BEAT_S = 10.0  # a sign of life at least this often, also through proxies
 QUEUE = 100  # batches a client may be behind
 AT_ONCE = 500  # entries looked up together; a client that missed more reads again
@@ -31,13 +34,22 @@ MINUTES = 60
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["created", "changed", "withdrawn", "reopened"]
+TOLD = (*CHANGES, *BESIDE)  # kinds of alert_event that change what a list shows
+
+
+class Shown(NamedTuple):
+    """An alert that changed: how, what a list shows of it now, and where in alert_event that stands."""
+
+    kind: str
+    row: LeadRow
+    seq: int
 
 
 class Change(Struct, frozen=True):
-    """An alert that changed: how, and what a list shows of it now."""
+    """An alert that changed: how (one of TOLD), and what a list shows of it now."""
 
     kind: str
+    seq: int
     alert: Item
 
 
@@ -70,11 +82,12 @@ class News:
 
     after: int
     seq: int
-    changes: tuple[tuple[str, LeadRow], ...]
+    changes: tuple[Shown, ...]
     encoded: dict[Hashable, bytes] = field(default_factory=dict)
 
-    def within(self, areas: Sequence[str]) -> list[tuple[str, LeadRow]]:
-        return [(kind, row) for kind, row in self.changes if within(row.areas, areas)]
+    def within(self, areas: Sequence[str]) -> list[Shown]:
+        mine = (shown for shown in self.changes if within(shown.row.areas, areas))
+        return [shown._replace(row=shown.row.seen_within(areas)) for shown in mine]
 
     def as_(self, form: str, areas: tuple[str, ...], encode: "Encode") -> bytes:
         """The batch as ``encode`` writes it for these areas; the same bytes for everybody who sees the same."""
@@ -84,12 +97,13 @@ class News:
         return self.encoded[key]
 
 
-Encode = Callable[[int, int, list[tuple[str, LeadRow]]], bytes]
+Encode = Callable[[int, int, list[Shown]], bytes]
 
 
-def as_items(after: int, seq: int, changes: list[tuple[str, LeadRow]]) -> bytes:
+def as_items(after: int, seq: int, changes: list[Shown]) -> bytes:
     """A batch as the API tells it."""
-    return msgspec.json.encode(Batch(after, seq, tuple(Change(kind, item(row)) for kind, row in changes)))
+    told = (Change(shown.kind, shown.seq, item(shown.row)) for shown in changes)
+    return msgspec.json.encode(Batch(after, seq, tuple(told)))
 
 
 class Subscriber:
@@ -172,7 +186,7 @@ class Hub:
         await self._began.wait()
         if after == self.seq:
             return None
-        entries = await asyncio.to_thread(self.store.events_after, after, limit=AT_ONCE + 1)
+        entries = await asyncio.to_thread(self.store.events_after, after, limit=AT_ONCE + 1, kinds=TOLD)
         if len(entries) > AT_ONCE or after > await asyncio.to_thread(self.store.last_seq):
             return Resync(self.seq)
         return await self._news(after, entries) if entries else None
@@ -182,7 +196,11 @@ class Hub:
         while True:
             try:
                 await self._begin()
+                ended = 0.0
                 while True:
+                    if monotonic() - ended >= SNOOZES_S:
+                        await asyncio.to_thread(end_due, self.store, self.clock())
+                        ended = monotonic()
                     await self._look()
                     await asyncio.sleep(POLL_S)
             except STORE_AWAY as error:
@@ -201,9 +219,9 @@ class Hub:
         self.is_away = False
 
     async def _look(self) -> None:
-        while entries := await asyncio.to_thread(self.store.events_after, self.seq, limit=AT_ONCE):
+        while entries := await asyncio.to_thread(self.store.events_after, self.seq, limit=AT_ONCE, kinds=TOLD):
             news = await self._news(self.seq, entries)
-            self._count(entry.at for entry in entries)
+            self._count(entry.at for entry in entries if entry.kind in CHANGES)
             self.seq = news.seq
             for subscriber in tuple(self._subscribers):
                 subscriber.tell(news)
@@ -211,7 +229,8 @@ class Hub:
     async def _news(self, after: int, entries: Sequence[Entry]) -> News:
         kinds = _kinds(entries)
         rows = await asyncio.to_thread(self.store.rows, list(kinds))
-        changes = ((kind, rows[name]) for name, kind in kinds.items() if name in rows)
+        seqs = {entry.alert_id: entry.seq for entry in entries}
+        changes = (Shown(kind, rows[name], seqs[name]) for name, kind in kinds.items() if name in rows)
         return News(after, entries[-1].seq, tuple(changes))
 
     def _count(self, moments: Iterable[datetime]) -> None:
@@ -221,14 +240,21 @@ class Hub:
 
 
 def _kinds(entries: Sequence[Entry]) -> dict[str, str]:
-    """Per alert how it changed, in the order of the last change: created and then changed is created."""
+    """Per alert how it changed, in the order of the last change."""
     kinds: dict[str, str] = {}
     for entry in entries:
-        if entry.alert_id is None:
-            continue
-        before = kinds.pop(entry.alert_id, "")
-        kinds[entry.alert_id] = before if before == "created" and entry.kind == "changed" else entry.kind
+        if entry.alert_id is not None:
+            kinds[entry.alert_id] = _together(kinds.pop(entry.alert_id, ""), entry.kind)
     return kinds
+
+
+def _together(before: str, kind: str) -> str:
+    """Created and then changed is created; what changed beside an alert counts less, unless it calls somebody."""
+    if kind == "changed" and before in ("created", WOKEN):
+        return before
+    if kind in BESIDE and before in CHANGES and not (kind == WOKEN and before == "changed"):
+        return before
+    return kind
 
 
 async def stream(

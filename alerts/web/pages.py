@@ -1,6 +1,7 @@
 """The pages of the feed, and the pieces of them that a page fetches later."""
 
 from dataclasses import dataclass
+from datetime import UTC, timedelta
 from functools import partial
 from typing import Annotated
 from urllib.parse import urlencode
@@ -14,7 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from msgspec import Struct
 
 from alerts.accounts import check_login
-from alerts.store import Facets, LeadRow, Order, Page
+from alerts.snooze import LONGEST_REASON, may_snooze
+from alerts.store import Facets, LeadRow, Order, Page, risk
 from alerts.web.api import sse
 from alerts.web.context import (
     LANG_COOKIE,
@@ -28,9 +30,9 @@ from alerts.web.context import (
     theme,
 )
 from alerts.web.desk import STATUSES, Choice, Desk, choice
-from alerts.web.gate import COOKIE, LASTS, LoginNeededError, check_origin, is_secure, local_path
+from alerts.web.gate import COOKIE, LASTS, Clock, LoginNeededError, check_origin, is_secure, local_path
 from alerts.web.lead_page import lead_page, summary
-from alerts.web.live import Resync
+from alerts.web.live import Resync, Shown
 from alerts.web.problems import Problem
 from alerts.web.wording import LANGS, Lang, Words, catalogue
 from detectors.finding import Level
@@ -40,7 +42,18 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 BOLD_ON_A_ROW = 3
 HASHERS = 2  # log-ins checked at a time: each takes 64 MB for its password
 
+SNOOZE_DAYS = (1, 3, 7, 14, 30)  # offered on the page; the last is the longest there is
+
 SCRIPT_WORDS = ("beat.", "pill.", "announce.", "js.", "level.", "lead.copied")  # keys that scripts speak
+
+_MOST_FEN = 10**16  # above any amount: what is added to it keeps its width, and negative ones their order
+
+
+def risk_key(row: LeadRow) -> str:
+    """The risk order as text, for scripts: of two keys the greater one stands first."""
+    level, fen, certain, before, last, name = risk(row)
+    return f"{level}|{_MOST_FEN + fen:017d}|{certain}|{before:06d}|{last.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}|{name}"
+
 
 templates = Environment(
     loader=PackageLoader("alerts.web"),
@@ -49,8 +62,18 @@ templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-templates.globals.update(levels=tuple(Level)[::-1], orders=tuple(Order), statuses=STATUSES, version="")
+templates.globals.update(
+    levels=tuple(Level)[::-1],
+    orders=(Order.GRAVEST, Order.NEWEST),
+    statuses=STATUSES,
+    snooze_days=SNOOZE_DAYS,
+    longest_reason=LONGEST_REASON,
+    version="",
+)
 templates.filters["query"] = lambda chosen: urlencode(chosen.params())
+
+
+templates.filters["risk"] = risk_key
 
 
 def _render(template: str, words: Words, /, **values: object) -> str:
@@ -189,6 +212,7 @@ async def feed(request: Request, desk: AtDesk, asks: Asks, words: Speaks) -> Res
         feed=shown,
         seq=seq,
         beat=asks.hub.beat(),
+        snoozes=may_snooze(desk.account),
         panel=lead_page(told, words) if told else None,
         account=desk.account,
         reads=True,
@@ -229,6 +253,24 @@ def lead(request: Request, desk: AtDesk, asks: Asks, words: Speaks, alert_id: st
     return _page(request, "lead.html", words, lead=lead_page(told, words), seq=seq, account=desk.account, reads=True)
 
 
+@router.post("/alerts/{alert_id}/snooze")
+def snooze(
+    desk: AtDesk, alert_id: str, days: Annotated[int, Form(ge=1)], reason: Annotated[str, Form(max_length=2_000)]
+) -> Response:
+    """Let the subject rest for some days."""
+    if desk.snooze(alert_id, desk.now + timedelta(days=days), reason) is None:
+        raise HTTPException(404)
+    return RedirectResponse(f"/alerts/{alert_id}", 303)
+
+
+@router.post("/alerts/{alert_id}/wake")
+def wake(desk: AtDesk, alert_id: str) -> Response:
+    """Let it rest no longer."""
+    if desk.wake(alert_id) is None:
+        raise HTTPException(404)
+    return RedirectResponse(f"/alerts/{alert_id}", 303)
+
+
 # -- live -------------------------------------------------------------------------------------------------------------
 
 
@@ -240,8 +282,11 @@ class RowChange(Struct, frozen=True):
     seq: int
     revision: int
     level: str
-    status: str
+    state: str
     detector: str
+    inhibited: bool
+    quiet: bool  # nobody is called for it
+    risk: str  # the greater of two stands first in the risk order
     html: str
 
 
@@ -253,34 +298,39 @@ class RowBatch(Struct, frozen=True):
     changes: tuple[RowChange, ...]
 
 
-def as_rows(after: int, seq: int, changes: list[tuple[str, LeadRow]], *, words: Words) -> bytes:
+def as_rows(after: int, seq: int, changes: list[Shown], *, lang: Lang, clock: Clock) -> bytes:
     """A batch as the page shows it."""
-    template = templates.get_template("row.html")
-    say = partial(summary, words=words, most=BOLD_ON_A_ROW)
-    drawn = (
-        RowChange(
-            kind=kind,
-            id=row.alert_id,
-            seq=row.seq,
-            revision=row.revision,
-            level=row.level,
-            status=row.status,
-            detector=row.detector,
-            html=template.render(t=words, row=row, say=say),
-        )
-        for kind, row in changes
-    )
+    words = Words(lang, clock())
+    drawn = (_row_change(shown.kind, shown.row, shown.seq, words) for shown in changes)
     return msgspec.json.encode(RowBatch(after, seq, tuple(drawn)))
+
+
+def _row_change(kind: str, row: LeadRow, seq: int, words: Words) -> RowChange:
+    state = row.state(words.now)
+    inhibited = row.inhibited_by is not None
+    return RowChange(
+        kind=kind,
+        id=row.alert_id,
+        seq=seq,
+        revision=row.revision,
+        level=row.level,
+        state=state,
+        detector=row.detector,
+        inhibited=inhibited,
+        quiet=inhibited or state == "snoozed",
+        risk=risk_key(row),
+        html=_render("row.html", words, row=row),
+    )
 
 
 @router.get("/live")
 async def live(
-    request: Request, desk: AtDesk, words: Speaks, after: Annotated[int | None, Query(ge=0)] = None
+    request: Request, desk: AtDesk, asks: Asks, words: Speaks, after: Annotated[int | None, Query(ge=0)] = None
 ) -> StreamingResponse:
     """The stream that pages follow: rows as they change, drawn once for all readers of a language."""
     last = request.headers.get("last-event-id", "")
     seen = int(last) if last.isdecimal() else after
-    return sse(request, desk, seen, f"rows {words.lang}", partial(as_rows, words=words))
+    return sse(request, desk, seen, f"rows {words.lang}", partial(as_rows, lang=words.lang, clock=asks.clock))
 
 
 @router.get("/changes")
@@ -291,5 +341,6 @@ async def changes(desk: AtDesk, asks: Asks, words: Speaks, after: Annotated[int,
         return Response(msgspec.json.encode(RowBatch(after, after, ())), media_type="application/json")
     if isinstance(missed, Resync):
         return Response(msgspec.json.encode({"resync": missed.seq}), media_type="application/json")
-    body = missed.as_(f"rows {words.lang}", desk.account.areas, partial(as_rows, words=words))
+    draw = partial(as_rows, lang=words.lang, clock=asks.clock)
+    body = missed.as_(f"rows {words.lang}", desk.account.areas, draw)
     return Response(body, media_type="application/json")

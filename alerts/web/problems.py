@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
+from alerts.snooze import NotAllowedError, SnoozeError
 from alerts.store import STORE_AWAY, CursorError
 from alerts.web.desk import BadRequestError, ForbiddenError
 from alerts.web.gate import CrossSiteError, LoginNeededError, wants_json
@@ -59,8 +60,10 @@ def tell(app: FastAPI, draw: Draw, speak: Speak) -> None:
 
     app.add_exception_handler(LoginNeededError, log_in)
     on(ForbiddenError, lambda _: Problem(403, "forbidden"))
+    on(NotAllowedError, lambda _: Problem(403, "not_allowed"))
     on(CrossSiteError, lambda _: Problem(403, "cross_site"))
     on(BadRequestError, lambda error: Problem(400, "bad_request", str(error)))
+    on(SnoozeError, lambda error: Problem(400, "bad_request", str(error)))
     on(CursorError, lambda error: Problem(400, "bad_request", str(error)))
     on(RequestValidationError, lambda error: Problem(400, "bad_request", _which(error)))
     on(HTTPException, _of_http)

@@ -1,13 +1,14 @@
 """One person at two places sooner than anybody can travel between them (时空冲突)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
+from math import inf, pi
 from typing import Any, ClassVar, NamedTuple
 
 from detectors.detector import Finding, Gate
-from detectors.event import Kind, OrgRecord, Settlement, Swipe
+from detectors.event import Fen, Kind, OrgRecord, Settlement, Swipe
 from detectors.exclusions import (
     applied,
     by_agent,
@@ -20,7 +21,7 @@ from detectors.exclusions import (
 )
 from detectors.file import order
 from detectors.finding import Check, Exclusion, Figure, Law, Level, Subject
-from detectors.geography import SPEEDS, Position, Speeds, fastest, kilometres, position, position_of
+from detectors.geography import EARTH, SPEEDS, Position, Speeds, fastest, kilometres, position, position_of
 from detectors.ledger import PERSON, Ledger
 from detectors.month import month_of
 from detectors.settlement_kinds import IN_PATIENT, MedTypes, is_one_of
@@ -28,6 +29,8 @@ from detectors.unit import DAY, HOUR, MINUTE, Cell, Day, Link, Unit
 from detectors.wording import how_long, how_long_en
 
 MEMORY = 72 * HOUR  # of the event before: at 900 km/h the far side of the earth is 22 h away
+WEEK = 7 * DAY
+A_THOUSAND_YUAN = Fen(100_000)
 Event = Any  # a Swipe or a Settlement
 
 
@@ -78,7 +81,7 @@ class GeoTimeConflict:
     id: ClassVar[str] = "geo_time_conflict"
     of: ClassVar[Ledger] = PERSON
     reads: ClassVar[frozenset[Kind]] = frozenset({Swipe, Settlement})
-    cell: ClassVar[Cell] = Day(before=7 * DAY + MEMORY)
+    cell: ClassVar[Cell] = Day(before=WEEK + MEMORY)
     links: ClassVar[tuple[Link[Any], ...]] = ()
     law: ClassVar[Law] = Law("31", "第十七条")
 
@@ -86,10 +89,25 @@ class GeoTimeConflict:
     speeds: Speeds = SPEEDS
     shortest: timedelta = MINUTE  # two clocks never agree better
     repeats: int = 2  # conflicts within ``repeats_within``: red
-    repeats_within: timedelta = 7 * DAY
-    large: int = 100_000  # fen, paid by the fund for either visit: red
+    repeats_within: timedelta = WEEK
+    large: Fen = A_THOUSAND_YUAN  # paid by the fund for either visit: red
     visit: timedelta = 30 * MINUTE  # a swipe's bill follows within
     in_patient: MedTypes = IN_PATIENT  # relatives settle these in the end
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for limits that its cell or its gate would not see."""
+        if self.repeats_within > WEEK:
+            raise ValueError("repeats_within: at most 7d, since no more is shown")
+        if not self.speeds or self.speeds[-1][0] != inf:
+            raise ValueError('speeds: the last row is for any distance: ["inf", km/h]')
+        if any(longest(below, limit) > DAY for below, limit in self.speeds):
+            raise ValueError("speeds: no way on earth may take longer than a day")
+
+    @property
+    def relaxed(self) -> Mapping[str, Speeds]:
+        """What is nearly too fast: near misses need an easier table to be named."""
+        slower = ((below, limit / 2 if longest(below, limit / 2) <= DAY else limit) for below, limit in self.speeds)
+        return {"speeds": tuple(slower)}
 
     @property
     def gate(self) -> Gate:
@@ -190,6 +208,11 @@ class GeoTimeConflict:
         """Those of the 7 days up to and with ``last``."""
         until = last.came.happened_at
         return [c for c in conflicts if until - self.repeats_within < c.came.happened_at <= until]
+
+
+def longest(below: float, limit: float) -> timedelta:
+    """How long the longest way takes that is shorter than so many km, at so many km/h."""
+    return min(below, pi * EARTH) / limit * HOUR if limit else timedelta.max
 
 
 def _org(row: Event) -> str:

@@ -82,6 +82,12 @@ CASES = (
         home("13 11:00", diagnosis="I10.x02"),
         fires=(SPLIT_IN_MARCH,),
     ),
+    Case(
+        "what directly follows the dot differs too",
+        SPLIT,
+        home("13 11:00", diagnosis="I10.901"),
+        fires=(SPLIT_IN_MARCH,),
+    ),
     Case("the third letter of the diagnosis differs", SPLIT, home("13 11:00", diagnosis="I11.x00")),
     Case(
         "what the first discharge says of the illness comes before what the admission said",

@@ -1,16 +1,17 @@
-"""The city as it stands on a day: places, people, shelves and tills, and who is wanted elsewhere."""
+"""The city as it stands on a day: places, people and tills, and who is wanted elsewhere."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 
 from replay.simulate.clock import DAY, HOUR, MINUTE, Clock
-from replay.simulate.goods import ACUTE, CHRONIC, COUNTER, WARD, Drug
+from replay.simulate.goods import Drug
 from replay.simulate.ids import Mint, dice
 from replay.simulate.journal import Event, Journal
 from replay.simulate.people import People, Person, settle_people
 from replay.simulate.places import Doctor, Org, Till, build
+from replay.simulate.stock import Shelf, kept
 
 AT_A_TILL = (90, 240)  # seconds from one customer to the next: never as fast as a collector of cards
 DELIVERY = 25  # packs of an ordinary purchase
@@ -30,14 +31,6 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Shelf:
-    """Packs of one drug at one place: their trace codes are numbered; those in [sold, bought) stand on the shelf."""
-
-    sold: int
-    bought: int
-
-
-@dataclass(slots=True)
 class City:
     """Everything that lasts longer than a day. Its events go to ``journal``."""
 
@@ -54,6 +47,9 @@ class City:
     booked: dict[str, list[tuple[int, int]]] = field(default_factory=dict)  # a till is a story's
     registered: set[tuple[str, int]] = field(default_factory=set)  # villages, and the day of their screening
     wanted: dict[int, list[tuple[int, int]]] = field(default_factory=dict)  # a person is a story's, first to last day
+    set_apart: dict[int, list[tuple[int, int]]] = field(default_factory=dict)  # a place is one story's alone
+    visited: dict[int, int] = field(default_factory=dict)  # until which day stories go on at a place
+    customers: dict[int, dict[int, Person]] = field(default_factory=dict)  # of a pharmacy so far
 
     @property
     def end(self) -> int:
@@ -85,6 +81,18 @@ class City:
     def is_wanted(self, person: Person, first: int, last: int) -> bool:
         return any(a <= last and first <= b for a, b in self.wanted.get(person.number, ()))
 
+    # where stories are told
+
+    def set_aside(self, org: Org, first: int, last: int) -> None:
+        """From ``first`` to ``last`` day no other story is told there; ordinary life goes on."""
+        self.set_apart.setdefault(org.number, []).append((first, last))
+
+    def is_set_aside(self, org: Org, first: int, last: int) -> bool:
+        return any(a <= last and first <= b for a, b in self.set_apart.get(org.number, ()))
+
+    def has_registered_day(self, village: str, first: int, last: int) -> bool:
+        return any((village, day) in self.registered for day in range(first, last + 1))
+
     # tills
 
     def book(self, till: Till, first: int, last: int) -> None:
@@ -115,41 +123,49 @@ class City:
     def stock_up(self) -> None:
         """Every place counts what it has on the first morning (3501)."""
         for org in self.orgs:
-            for drug in _kept(org):
-                shelf = self.shelves[org.number, drug.number] = Shelf(0, self.chance.randint(4, 16))
+            for drug in kept(org):
+                shelf = self.shelves[org.number, drug.number] = Shelf()
+                packs = self.chance.randint(4, 16)
                 at = self.clock.opens + MINUTE + self.chance.randrange(3 * MINUTE)
-                self._receive(org, drug, shelf, "count", shelf.bought, at, at + HOUR)
+                self.deliver(org, drug, shelf.add(org, drug, packs, at), "count", at, at + HOUR)
 
-    def take(self, org: Org, drug: Drug, packs: int) -> list[str]:
-        """Codes of ``packs`` that now leave the shelf; if it lacks them, they were delivered this morning."""
-        shelf = self.shelves.get((org.number, drug.number))
-        if shelf is None:
-            shelf = self.shelves[org.number, drug.number] = Shelf(0, 0)
-        if shelf.sold + packs > shelf.bought:
+    def shelf(self, org: Org, drug: Drug) -> Shelf:
+        return self.shelves.setdefault((org.number, drug.number), Shelf())
+
+    def take(self, org: Org, drug: Drug, packs: int, at: int) -> list[str]:
+        """Codes of ``packs`` that leave the shelf ``at``; if it lacks them, they were delivered this morning."""
+        shelf = self.shelf(org, drug)
+        if shelf.here < packs:
             more = max(DELIVERY, packs)
-            shelf.bought += more
-            at = self.opens - 5 * MINUTE + self.chance.randrange(4 * MINUTE)
-            self._receive(org, drug, shelf, "purchase", more, at, at + self._delay())
-        first = shelf.sold
-        shelf.sold += packs
-        return [_code(org, drug, number) for number in range(first, first + packs)]
+            delivered = self.opens - 5 * MINUTE + self.chance.randrange(4 * MINUTE)
+            codes = shelf.add(org, drug, more, delivered)
+            self.deliver(org, drug, codes, "purchase", delivered, delivered + self._delay())
+        return [code for code in shelf.take(packs, at) if code and drug.number not in org.uncoded]
 
     def _delay(self) -> int:
         """Of a delivery's record: mostly half a minute, some evenings later, a few a day or two."""
         chance = self.chance.random()
         return 30 if chance < 0.8 else 15 * HOUR if chance < 0.96 else self.chance.randint(26, 60) * HOUR
 
-    def _receive(self, org: Org, drug: Drug, shelf: Shelf, kind: str, packs: int, at: int, recv: int) -> None:
+    def deliver(self, org: Org, drug: Drug, codes: Sequence[str], kind: str, at: int, recv: int, sign: int = 1) -> None:
+        """The record of packs that came, or with ``sign`` -1 went, otherwise than over the counter (3501 to 3504)."""
         event = self.head("inv", at, recv, org)
         event["inv_type"] = kind
         event["med_list_codg"] = drug.code
-        event["cnt"] = packs
-        event["drug_trac_codg"] = [_code(org, drug, number) for number in range(shelf.bought - packs, shelf.bought)]
-        event["fixmedins_bchno"] = f"B{org.number}{drug.number:03d}{shelf.bought}"
+        event["cnt"] = sign * len(codes)
+        if drug.coded and drug.number not in org.uncoded:
+            event["drug_trac_codg"] = list(codes)
+        event["fixmedins_bchno"] = f"B{org.number}{drug.number:03d}{at // DAY + 1}"
         if kind == "purchase":
             event["purc_invo_no"] = f"INV{self.mint('')[:8]}"
         event["expy_end"] = self.clock.date(self.plan.days + 300 + drug.number * 7)
         self.journal.write(event, at, recv)
+
+    def count(self, org: Org, drug: Drug, at: int) -> None:
+        """The shelf is counted (盘存)."""
+        event = self.head("inv", at, at + HOUR, org)
+        event.update(inv_type="count", med_list_codg=drug.code, cnt=self.shelf(org, drug).on_hand(at))
+        self.journal.write(event, at, at + HOUR)
 
 
 def found(plan: Plan) -> City:
@@ -160,20 +176,6 @@ def found(plan: Plan) -> City:
     people = settle_people(plan.persons, clock.year(), orgs, mint, dice(plan.seed, "people"))
     journal = Journal(plan.days * DAY, dice(plan.seed, "repeats"))
     return City(plan, clock, mint, journal, dice(plan.seed, "city"), orgs, people)
-
-
-def _kept(org: Org) -> Iterable[Drug]:
-    """What the place keeps on its shelves."""
-    if org.kind == "pharmacy":
-        return (*CHRONIC, *ACUTE, *COUNTER)
-    if org.kind == "clinic":
-        return (*CHRONIC[:10], *ACUTE)
-    return (*CHRONIC, *ACUTE, *WARD)
-
-
-def _code(org: Org, drug: Drug, number: int) -> str:
-    """Twenty digits, as the commonest scheme has them."""
-    return f"80{drug.number:03d}{org.number:05d}{number:07d}{(number * 7 + drug.number + org.number) % 1000:03d}"
 
 
 def doctor_at(org: Org, day: int, chance: Random) -> Doctor:

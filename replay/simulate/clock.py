@@ -1,5 +1,6 @@
 """The city's time: whole seconds since midnight of its first day, written as the wire writes times."""
 
+from datetime import date as calendar_day
 from datetime import datetime, timedelta, timezone
 
 BEIJING = timezone(timedelta(hours=8))
@@ -31,12 +32,16 @@ class Clock:
         """2026-03-02 for day 0."""
         known = self._days.get(day)
         if known is None:
-            known = self._days[day] = (self._midnight + timedelta(days=day)).date().isoformat()
+            known = self._days[day] = self.of(day).isoformat()
         return known
+
+    def of(self, day: int) -> calendar_day:
+        """The calendar's name of a day."""
+        return (self._midnight + timedelta(days=day)).date()
 
     def weekday(self, day: int) -> int:
         """0 for Monday."""
-        return (self._midnight + timedelta(days=day)).weekday()
+        return self.of(day).weekday()
 
     def year(self) -> int:
         return self._midnight.year

@@ -12,13 +12,16 @@ from replay.simulate.people import Person
 from replay.simulate.places import Doctor, Org, Till
 
 # Part of a bill that the fund pays, in percent, by med_type (医疗类别).
-FUND_SHARE = {"11": 60, "13": 60, "140104": 80, "140201": 85, "9929": 80, "41": 50, "21": 70, "52": 75}
+FUND_SHARE = {
+    **{"11": 60, "13": 60, "51": 60, "140104": 80, "140201": 85, "9929": 80, "41": 50},
+    **{"21": 70, "24": 70, "2105": 80, "2114": 80, "52": 75, "5212": 75},
+}
 _FREQUENCY = {2: ("1", "bid"), 3: ("1", "tid"), 4: ("1", "qid")}  # other daily doses are taken at once
 
 
 @dataclass(slots=True, kw_only=True)
 class Pack:
-    """Goods of one drug on a bill. cnt: packs, or tablets where ``loose`` (拆零)."""
+    """Goods of one drug on a bill. cnt: packs, or tablets where ``loose`` (拆零). take_home: at the end of a stay."""
 
     drug: Drug
     cnt: int = 1
@@ -26,6 +29,7 @@ class Pack:
     rxno: str = ""
     doctor: str = ""
     loose: bool = False
+    take_home: bool = False
     codes: list[str] | None = None  # None: from the shelf
 
     @property
@@ -94,7 +98,7 @@ class Bill:
 def settle(city: City, visit: Visit, goods: Sequence[Goods], chance: Random) -> Bill:
     """Read the credential, settle, hand out the goods. All amounts fit together to the fen."""
     org, at, late = visit.org, visit.at, visit.late
-    handed = [(one, codes(city, org, one)) for one in goods if isinstance(one, Pack)]
+    handed = [(one, codes(city, org, one, at)) for one in goods if isinstance(one, Pack)]
     of = {id(pack): taken for pack, taken in handed}
     lines = [
         drug_line(city, org, one, of[id(one)]) if isinstance(one, Pack) else service_line(city, org, one)
@@ -125,9 +129,9 @@ def settle(city: City, visit: Visit, goods: Sequence[Goods], chance: Random) -> 
     return bill
 
 
-def codes(city: City, org: Org, pack: Pack) -> list[str]:
-    """The trace codes of what is handed out: the pack's own, else from the shelf."""
-    return city.take(org, pack.drug, 1 if pack.loose else pack.cnt) if pack.codes is None else pack.codes
+def codes(city: City, org: Org, pack: Pack, at: int) -> list[str]:
+    """The trace codes of what is handed out ``at``: the pack's own, else from the shelf."""
+    return city.take(org, pack.drug, 1 if pack.loose else pack.cnt, at) if pack.codes is None else pack.codes
 
 
 def drug_line(city: City, org: Org, pack: Pack, taken: list[str], at: int | None = None) -> Event:
@@ -138,18 +142,22 @@ def drug_line(city: City, org: Org, pack: Pack, taken: list[str], at: int | None
         "feedetl_sn": city.mint("f"),
         "med_list_codg": drug.code,
         "medins_list_codg": f"{org.number}-{drug.number}",
-        "list_type": "101",
+        "list_type": drug.list_type,
         "cnt": pack.cnt,
         "pric": amount(org, pack.price),
         "det_item_fee_sumamt": money,
         "inscp_scp_amt": money,
-        "prd_days": pack.lasts,
         "sin_dos": dose,
         "used_frqu": frequency,
         "rx_flag": "1" if drug.rx else "0",
-        "drug_trac_codg": taken,
         "trdn_flag": "1" if pack.loose else "0",
     }
+    if taken:
+        line["drug_trac_codg"] = taken
+    if org.says_days or pack.days:
+        line["prd_days"] = pack.lasts
+    if pack.take_home:
+        line["dscg_tkdrug_flag"] = "1"
     if pack.rxno:
         line["rxno"] = pack.rxno
     if pack.doctor:
@@ -248,10 +256,13 @@ def hand_out(city: City, bill: Bill, pack: Pack, taken: list[str], at: int, sale
     event["cnt"] = pack.cnt
     event["setl_id"] = bill.setl_id
     event["psn_no"] = visit.person.psn_no
-    event["drug_trac_codg"] = taken
+    if taken:
+        event["drug_trac_codg"] = taken
     event["trdn_flag"] = "1" if pack.loose else "0"
     if pack.rxno:
         event["rxno"] = pack.rxno
+    if sale_type == "return":
+        city.shelf(visit.org, pack.drug).put_back(0 if pack.loose else pack.cnt, at)
     city.journal.write(event, at, recv)
     return str(event["event_id"])
 
@@ -273,7 +284,8 @@ def sell_for_cash(city: City, org: Org, pack: Pack, at: int) -> None:
     event["sale_type"] = "sale"
     event["med_list_codg"] = pack.drug.code
     event["cnt"] = pack.cnt
-    event["drug_trac_codg"] = codes(city, org, pack)
+    if taken := codes(city, org, pack, at):
+        event["drug_trac_codg"] = taken
     event["trdn_flag"] = "0"
     city.journal.write(event, at, recv)
 
@@ -291,16 +303,21 @@ def take_back(city: City, bill: Bill, at: int, *, with_goods: bool = True) -> li
         event["dev_no"] = visit.till.dev_no
     city.journal.write(event, at, at + 1)
     written = [str(event["event_id"])]
-    if with_goods:
-        written += [hand_out(city, bill, pack, taken, at + 20, "return") for pack, taken in bill.goods]
+    for pack, taken in bill.goods:
+        if with_goods:
+            written.append(hand_out(city, bill, pack, taken, at + 20, "return"))
+        else:
+            city.shelf(visit.org, pack.drug).put_back(0 if pack.loose else pack.cnt, at)
     return written
 
 
-def prescribe(city: City, person: Person, org: Org, doctor: Doctor, packs: Sequence[Pack], at: int) -> str:
-    """Write an electronic prescription and put its number on the packs."""
+def prescribe(
+    city: City, person: Person, org: Org, doctor: Doctor, packs: Sequence[Pack], at: int, late: int = 1
+) -> str:
+    """Write a prescription and put its number on the packs. late: seconds until it is uploaded; on paper, days."""
     rxno = city.mint("rx")
     longest = max(pack.lasts for pack in packs)
-    event = city.head("rx", at, at + 1, org)
+    event = city.head("rx", at, at + late, org)
     event["psn_no"] = person.psn_no
     event["rxno"] = rxno
     event["dr_code"] = doctor.code
@@ -324,5 +341,5 @@ def prescribe(city: City, person: Person, org: Org, doctor: Doctor, packs: Seque
             }
         )
     event["lines"] = lines
-    city.journal.write(event, at, at + 1)
+    city.journal.write(event, at, at + late)
     return rxno

@@ -1,5 +1,6 @@
 """What can be prescribed, sold or done: a small national catalogue (医保目录) of the city's own."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 
@@ -16,10 +17,15 @@ class Drug:
     rx: bool
     watch: bool = False  # on the resale list
     illness: str = ""
+    coded: bool = True  # every box has a trace code; herbal slices (饮片) have none
 
     @property
     def days(self) -> int:
         return self.units // self.daily
+
+    @property
+    def list_type(self) -> str:
+        return "101" if self.coded else "102"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +40,13 @@ class Item:
     limits: dict[str, object] = field(default_factory=dict)  # further fields of ref.item
 
 
-def _drug(number: int, group: str, units: int, daily: int, price: int, rx: bool, watch: bool, illness: str) -> Drug:
+Row = tuple[str, int, int, int]  # generic name and form, units a pack, units a day, fen
+
+
+def _drug(number: int, row: Row, *, rx: bool, watch: bool = False, illness: str = "", coded: bool = True) -> Drug:
     letter = "ABCDGHJLMNR"[number % 11]
     code = f"X{letter}{(number * 37) % 90 + 10}AB{number:03d}A00101010{number % 2}"
+    group, units, daily, price = row
     return Drug(
         number=number,
         code=code,
@@ -47,28 +57,29 @@ def _drug(number: int, group: str, units: int, daily: int, price: int, rx: bool,
         rx=rx,
         watch=watch,
         illness=illness,
+        coded=coded,
     )
 
 
-_CHRONIC = (  # group, units a pack, units a day, fen, ICD-10
-    ("amlodipine tablet", 28, 1, 2480, "I10"),
-    ("nifedipine cr tablet", 28, 1, 3310, "I10"),
-    ("irbesartan tablet", 28, 1, 2750, "I10"),
-    ("valsartan capsule", 28, 1, 2590, "I10"),
-    ("indapamide sr tablet", 28, 1, 2120, "I10"),
-    ("metformin tablet", 84, 3, 2960, "E11"),
-    ("acarbose tablet", 84, 3, 4230, "E11"),
-    ("glimepiride tablet", 28, 1, 3680, "E11"),
-    ("dapagliflozin tablet", 28, 1, 6120, "E11"),
-    ("aspirin enteric tablet", 28, 1, 1540, "I25"),
-    ("clopidogrel tablet", 28, 1, 4410, "I25"),
-    ("metoprolol sr tablet", 28, 1, 2330, "I25"),
-    ("isosorbide mononitrate tablet", 28, 1, 2870, "I25"),
-    ("atorvastatin tablet", 28, 1, 2690, "E78"),
-    ("rosuvastatin tablet", 28, 1, 3050, "E78"),
-    ("entecavir tablet", 28, 1, 3940, "B18"),
-    ("levothyroxine tablet", 28, 1, 1760, "E03"),
-    ("finasteride tablet", 28, 1, 4580, "N40"),
+_CHRONIC = (  # as a Row, and the ICD-10 of what it is taken for
+    (("amlodipine tablet", 28, 1, 2480), "I10"),
+    (("nifedipine cr tablet", 28, 1, 3310), "I10"),
+    (("irbesartan tablet", 28, 1, 2750), "I10"),
+    (("valsartan capsule", 28, 1, 2590), "I10"),
+    (("indapamide sr tablet", 28, 1, 2120), "I10"),
+    (("metformin tablet", 84, 3, 2960), "E11"),
+    (("acarbose tablet", 84, 3, 4230), "E11"),
+    (("glimepiride tablet", 28, 1, 3680), "E11"),
+    (("dapagliflozin tablet", 28, 1, 6120), "E11"),
+    (("aspirin enteric tablet", 28, 1, 1540), "I25"),
+    (("clopidogrel tablet", 28, 1, 4410), "I25"),
+    (("metoprolol sr tablet", 28, 1, 2330), "I25"),
+    (("isosorbide mononitrate tablet", 28, 1, 2870), "I25"),
+    (("atorvastatin tablet", 28, 1, 2690), "E78"),
+    (("rosuvastatin tablet", 28, 1, 3050), "E78"),
+    (("entecavir tablet", 28, 1, 3940), "B18"),
+    (("levothyroxine tablet", 28, 1, 1760), "E03"),
+    (("finasteride tablet", 28, 1, 4580), "N40"),
 )
 _ACUTE = (  # prescribed for a few days
     ("amoxicillin capsule", 24, 6, 1450),
@@ -106,25 +117,25 @@ _WATCHED = (  # dear, and sought after by resellers
     ("ketosteril tablet", 84, 12, 19600),
     ("human albumin vial", 1, 1, 41500),
 )
-
-DRUGS: tuple[Drug, ...] = tuple(
-    _drug(number, *row)
-    for number, row in enumerate(
-        [
-            *((group, units, daily, price, True, False, icd) for group, units, daily, price, icd in _CHRONIC),
-            *((*row, True, False, "") for row in _ACUTE),
-            *((*row, False, False, "") for row in _COUNTER),
-            *((*row, True, False, "") for row in _WARD),
-            *((*row, True, True, "") for row in _WATCHED),
-        ],
-        1,
-    )
+_HERBS = (  # weighed out, a packet a day
+    ("astragalus root slices", 5, 1, 1600),
+    ("poria slices", 5, 1, 1250),
+    ("tangerine peel slices", 5, 1, 900),
 )
-CHRONIC = tuple(drug for drug in DRUGS if drug.illness)
-ACUTE = DRUGS[len(_CHRONIC) : len(_CHRONIC) + len(_ACUTE)]
-COUNTER = tuple(drug for drug in DRUGS if not drug.rx)
-WARD = DRUGS[len(_CHRONIC) + len(_ACUTE) + len(_COUNTER) : -len(_WATCHED)]
-WATCHED = tuple(drug for drug in DRUGS if drug.watch)
+
+
+def _numbered(rows: Sequence[Row], first: int, *, rx: bool, watch: bool = False, coded: bool = True) -> Iterator[Drug]:
+    for number, row in enumerate(rows, first):
+        yield _drug(number, row, rx=rx, watch=watch, coded=coded)
+
+
+CHRONIC = tuple(_drug(number, row, rx=True, illness=icd) for number, (row, icd) in enumerate(_CHRONIC, 1))
+ACUTE = tuple(_numbered(_ACUTE, 19, rx=True))
+COUNTER = tuple(_numbered(_COUNTER, 26, rx=False))
+WARD = tuple(_numbered(_WARD, 37, rx=True))
+WATCHED = tuple(_numbered(_WATCHED, 44, rx=True, watch=True))
+HERBS = tuple(_numbered(_HERBS, 47, rx=False, coded=False))
+DRUGS: tuple[Drug, ...] = (*CHRONIC, *ACUTE, *COUNTER, *WARD, *WATCHED, *HERBS)
 BY_ILLNESS: dict[str, tuple[Drug, ...]] = {
     illness: tuple(drug for drug in CHRONIC if drug.illness == illness)
     for illness in dict.fromkeys(drug.illness for drug in CHRONIC)

@@ -7,14 +7,19 @@ from random import Random
 from replay.simulate.goods import BY_ILLNESS, Drug
 from replay.simulate.ids import Mint
 from replay.simulate.places import AREAS, Area, Org
+from replay.simulate.spells import Spell
 
 WORKS = 100  # insured people for each employer that has a clinic's contract; a sixth of them work there
 VILLAGE = 150  # persons of a village or an urban quarter with a name
+NOT_FOR_ALL = {"station", "internet", "employer", "school", "nursing_home"}  # tags of places where few go
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Person:
-    """One insured person. balance: fen of the personal account; days count from the city's first."""
+    """One insured person. balance: fen of the personal account; days count from the city's first.
+
+    spells: when the insurance, the card or the person is not as usual.
+    """
 
     number: int
     psn_no: str
@@ -28,6 +33,7 @@ class Person:
     emp: str = ""
     balance: int = 0
     insuplc: str = ""  # area of insurance; a visitor's is elsewhere
+    filed: bool = False  # who is insured elsewhere and lives here has told so (异地备案)
     illness: str = ""
     drugs: tuple[Drug, ...] = ()
     long_rx: bool = False  # takes home 84 days at once
@@ -38,6 +44,7 @@ class Person:
     cert: str = "01"  # 01 e-credential, 02 identity card, 03 social security card
     last_seen: int = -1  # the last day on which this person went anywhere
     last_stay: int = -100  # day of the last discharge, or of the one to come
+    spells: list[Spell] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +54,8 @@ class People:
     villages: dict[str, list[Person]] = field(default_factory=dict)
     workers: dict[str, list[Person]] = field(default_factory=dict)  # by employer
     visitors: list[Person] = field(default_factory=list)
+    pupils: list[Person] = field(default_factory=list)
+    aged: list[Person] = field(default_factory=list)  # in the old people's home
     named: dict[str, int] = field(default_factory=dict)  # persons of an area who live in a place with a name
 
 
@@ -60,6 +69,8 @@ def settle_people(persons: int, year: int, orgs: list[Org], mint: Mint, chance: 
         area = chance.choices(AREAS, shares)[0]
         size = min(chance.choices((1, 2, 3, 4, 5), (14, 27, 31, 18, 10))[0], persons - len(people.all))
         people.households.append(list(_household(people, size, area, haunts[area.code], employers, year, mint, chance)))
+    people.pupils = [person for person in people.all if 7 <= person.age <= 17]
+    people.aged = [person for person in people.all if person.age >= 78 and not person.drugs]
     for nth in range(max(40, persons // 50)):
         people.visitors.append(_visitor(persons + nth, orgs, haunts[AREAS[0].code], year, mint, chance))
     return people
@@ -75,7 +86,7 @@ class Haunts:
 
     @classmethod
     def of(cls, area: Area, orgs: list[Org]) -> "Haunts":
-        near = [org for org in orgs if org.area is area and not {"station", "internet", "employer"} & set(org.tags)]
+        near = [org for org in orgs if org.area is area and not NOT_FOR_ALL & set(org.tags)]
         by_kind = {kind: [org for org in near if org.kind == kind] for kind in ("pharmacy", "clinic", "hospital")}
         return cls(by_kind["pharmacy"], by_kind["clinic"], by_kind["hospital"])
 
@@ -155,6 +166,7 @@ def _visitor(number: int, orgs: list[Org], haunts: Haunts, year: int, mint: Mint
         area=AREAS[0],
         household=-1,
         insuplc=chance.choice(("310104", "320505", "340103", "350203", "360102", "420106", "500112")),
+        filed=chance.random() < 0.6,
         pharmacy=station,
         clinic=haunts.clinics[0],
         hospital=haunts.hospitals[0],

@@ -7,6 +7,8 @@ from math import asin, cos, radians, sin, sqrt
 from random import Random
 
 from replay.simulate.clock import HOUR
+from replay.simulate.goods import COUNTER
+from replay.simulate.spells import Spell
 
 KM_LATITUDE = 111.2  # km a degree
 KM_LONGITUDE = 96.1  # at 30 degrees north
@@ -50,13 +52,19 @@ class Till:
 
 @dataclass(slots=True, kw_only=True)
 class Doctor:
+    """away: on leave, suspended, retired."""
+
     code: str
     dept: str
     number: int
+    away: list[Spell] = field(default_factory=list)
 
     def on_duty(self, day: int) -> bool:
         """Three days on, one off."""
-        return (self.number + day) % 4 != 0
+        return (self.number + day) % 4 != 0 and self.is_there(day)
+
+    def is_there(self, day: int) -> bool:
+        return not any(spell.covers(day) for spell in self.away)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,7 +90,10 @@ class Ward:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Org:
-    """A designated institution (定点医药机构). opens, closes: seconds of the day."""
+    """A designated institution (定点医药机构). opens, closes: seconds of the day.
+
+    stops: when its agreement is suspended or has ended. uncoded: drugs of which it has old stock without trace codes.
+    """
 
     number: int
     code: str
@@ -103,6 +114,10 @@ class Org:
     uploads: str = "at_once"  # its stock records; or hourly, nightly
     numbers: bool = False  # its software writes amounts as JSON numbers
     signs_in: bool = False  # its doctors sign in by face in the morning
+    says_days: bool = True  # its software tells how many days a drug lasts
+    names_orders: bool = False  # its orders name the item
+    stops: list[Spell] = field(default_factory=list)
+    uncoded: frozenset[int] = frozenset()
 
     @property
     def hours(self) -> str:
@@ -110,7 +125,15 @@ class Org:
 
     def duty(self, day: int) -> list[Doctor]:
         """The doctors at work; never none."""
-        return [doctor for doctor in self.doctors if doctor.on_duty(day)] or self.doctors[:1]
+        return (
+            [doctor for doctor in self.doctors if doctor.on_duty(day)]
+            or [doctor for doctor in self.doctors if doctor.is_there(day)]
+            or self.doctors[:1]
+        )
+
+    def is_open(self, day: int) -> bool:
+        """Its agreement is in force."""
+        return not any(spell.covers(day) for spell in self.stops)
 
 
 def km(here: Org, there: Org) -> float:
@@ -125,6 +148,7 @@ DEPARTMENTS = {
     2: ("internal", "geriatric", "rehab", "surgery"),
     3: ("internal", "surgery", "rehab", "geriatric", "cardio", "oncology", "obgyn"),
 }
+SPECIAL_WARDS = {"icu": "ICU", "neonatal": "NEONATAL"}  # of the largest; nobody is admitted there by the general door
 _DOCTORS = {0: 2, 1: 5, 2: 9, 3: 14}
 _BEDS = {1: 64, 2: 104, 3: 246}
 
@@ -138,7 +162,21 @@ def build(persons: int, chance: Random) -> list[Org]:
     orgs += _special(len(orgs), max(1, persons // 8_000), chance)
     for org in orgs:
         org.tills = list(_tills(org))
+    _join_campuses(orgs)
     return orgs
+
+
+def _join_campuses(orgs: list[Org]) -> None:
+    """The pharmacy across the street from a large hospital is the hospital's own (院外药房)."""
+    taken: set[int] = set()
+    for house in (org for org in orgs if org.level == 3):
+        for store in orgs:
+            if store.kind == "pharmacy" and store.area is house.area and not store.tags and store.number not in taken:
+                taken.add(store.number)
+                house.campus = store.campus = f"CAMPUS{house.number:04d}"
+                store.owner = house.owner
+                store.lon, store.lat = round(house.lon + 0.001, 6), house.lat
+                break
 
 
 def _spread(count: int) -> Iterator[Area]:
@@ -163,12 +201,16 @@ def _org(kind: str, nth: int, area: Area, number: int, chance: Random) -> Org:
         owner=f"CHAIN{nth % 7}" if kind == "pharmacy" and nth % 2 == 0 else f"G{number:04d}",
         uploads=chance.choice(("at_once", "hourly", "hourly", "nightly")),
         numbers=chance.random() < 0.3,
+        says_days=chance.random() < 0.8,
+        names_orders=chance.random() < 0.5,
     )
     if kind == "pharmacy":
         org.opens, org.closes = 7 * HOUR + HOUR // 2, 21 * HOUR + HOUR // 2
         org.tags = ("24h",) if nth % 13 == 12 else ("dual_channel",) if nth % 13 == 6 else ()
         if "24h" in org.tags:
             org.opens, org.closes = 0, 24 * HOUR
+        if chance.random() < 0.1:
+            org.uncoded = frozenset(drug.number for drug in chance.sample(COUNTER, 2))
     elif kind == "clinic":
         org.opens, org.closes = 7 * HOUR, 19 * HOUR
     else:
@@ -181,14 +223,16 @@ def _org(kind: str, nth: int, area: Area, number: int, chance: Random) -> Org:
 
 
 def _special(taken: int, works: int, chance: Random) -> list[Org]:
-    """The store at the railway station, the mail-order pharmacy and the clinics of large works."""
+    """The store at the station, the mail-order pharmacy, the clinics of large works, of a school, of an old people's
+    home."""
     station, internet = (_org("pharmacy", 1, AREAS[0], taken + nth, chance) for nth in (1, 2))
     station.tags = ("station",)
     internet.tags = ("internet",)
     internet.opens, internet.closes = 0, 24 * HOUR
-    clinics = [_org("clinic", 1, AREAS[nth % 7], taken + 3 + nth, chance) for nth in range(works)]
-    for clinic in clinics:
+    clinics = [_org("clinic", 1, AREAS[nth % 7], taken + 3 + nth, chance) for nth in range(works + 2)]
+    for clinic in clinics[2:]:
         clinic.tags = ("employer",)
+    clinics[0].tags, clinics[1].tags = ("school",), ("nursing_home",)
     return [station, internet, *clinics]
 
 
@@ -218,6 +262,9 @@ def _doctors(org: Org) -> Iterator[Doctor]:
 
 
 def _wards(org: Org) -> Iterator[Ward]:
+    """Intensive care and the newborns' ward have twelve beds each beside the others."""
     depts = DEPARTMENTS[org.level]
     for nth, dept in enumerate(depts, 1):
         yield Ward(name=f"{dept.upper()}-{nth:02d}", dept=dept, number=nth, free_from=[-1] * (org.beds // len(depts)))
+    for nth, (dept, name) in enumerate(SPECIAL_WARDS.items() if org.level == 3 else (), len(depts) + 1):
+        yield Ward(name=f"{name}-{nth:02d}", dept=dept, number=nth, free_from=[-1] * 12)

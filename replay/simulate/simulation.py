@@ -3,7 +3,7 @@
 import gzip
 import io
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -16,14 +16,19 @@ from replay.simulate import label, reference
 from replay.simulate.city import City, Plan, found
 from replay.simulate.clock import HOUR
 from replay.simulate.daily import Life
+from replay.simulate.fates import befall
+from replay.simulate.hospitals import Hospitals
 from replay.simulate.ids import dice
 from replay.simulate.journal import Event
 from replay.simulate.label import Label
+from replay.simulate.store_room import tidy
 from replay.simulate.stories.catalogue import chosen
 from replay.simulate.stories.story import Family, NoActorsError, Stage
+from replay.simulate.town import Town
 
 FRAUDS_EACH = 4 / 8_000  # cases of a family per insured person, at full intensity: as dense as recorded world a
 DECOYS_EACH = 2 / 8_000
+OTHER_DAYS = 8  # on which a case is tried before it is given up
 CHUNK = 1 << 20  # bytes handed to the compressor at once
 WAKES_BY_DAY = 6 * HOUR  # a city that begins later than this has its first fraud within the hour
 
@@ -36,7 +41,7 @@ class Sink(Protocol):
 
 @dataclass(slots=True)
 class Simulation:
-    """One run. ``labels`` and ``untold`` grow while the lines are drawn, and are whole when they are through.
+    """One run. ``labels`` and ``untold`` are whole when the lines are through.
 
     untold: case ids for which the city had no people or places.
     """
@@ -50,32 +55,37 @@ class Simulation:
     def lines(self) -> Iterator[bytes]:
         """The recording, line by line, without line ends. Holds what has not arrived yet, not the whole."""
         city = found(self.plan)
+        fates = befall(city)
         stages = self._stages(city)
         notices = list(self._prepare(stages))
         encode = msgspec.json.Encoder().encode
         yield from (encode(record) for record in chain(reference.records(city), notices))
-        life = Life(city)
+        town = Town(city)
+        hospitals, life = Hospitals(town, fates), Life(town)
+        told: list[Stage] = []
         for day in range(self.plan.days):
             self.day = city.day = day
             if day == 0:
                 city.stock_up()
-            for stage in [stage for stage in stages if stage.day == day]:
-                self._tell(stage)
+            told += [stage for stage in stages if stage.day == day and self._tells(stage)]
+            town.wake()
+            tidy(city, town.chance)
+            hospitals.live()
             life.live()
             yield from city.journal.arrived(day)
         yield from city.journal.rest()
-        self.labels.sort(key=lambda one: one.case_id[1:])
+        self.labels += sorted((stage.label() for stage in told), key=lambda one: one.case_id[1:])
 
     def _stages(self, city: City) -> list[Stage]:
         """When each case happens, and which; decided before the first day."""
         stages: list[Stage] = []
         for family in chosen(self.plan.families):
             chance = dice(self.plan.seed, "stories", family.name)
-            fitting = [variant for variant in family.variants if variant.days <= self.plan.days]
+            fitting = [variant for variant in family.variants if variant.after + variant.days <= self.plan.days]
             turn = chance.randrange(len(fitting) or 1)  # another seed begins with another variant
             for nth in range(self._cases(family) if fitting else 0):
                 variant = fitting[(turn + nth) % len(fitting)]
-                day = chance.randint(0, self.plan.days - variant.days)
+                day = chance.randint(variant.after, self.plan.days - variant.days)
                 stages.append(
                     Stage(
                         city=city,
@@ -96,22 +106,31 @@ class Simulation:
         return max(1, round(self.plan.intensity * self.plan.persons * each)) if self.plan.intensity else 0
 
     def _prepare(self, stages: list[Stage]) -> Iterator[Event]:
-        """What the bureau registers beforehand; cases for which that cannot be are not told."""
+        """What the bureau registers beforehand; cases for which that cannot be on any day are not told."""
         for stage in tuple(stages):
-            if stage.variant.prepare is not None:
-                try:
-                    yield stage.variant.prepare(stage)
-                except NoActorsError:
-                    stages.remove(stage)
-                    self.untold.append(stage.case_id)
+            prepare = stage.variant.prepare
+            if prepare is None:
+                continue
+            for _ in range(OTHER_DAYS):
+                with suppress(NoActorsError):
+                    yield from prepare(stage)
+                    break
+                stage.day = stage.chance.randint(stage.variant.after, self.plan.days - stage.variant.days)
+            else:
+                stages.remove(stage)
+                self.untold.append(stage.case_id)
 
-    def _tell(self, stage: Stage) -> None:
+    def _tells(self, stage: Stage) -> bool:
+        """What nobody could be found for may be told tomorrow, if nothing is on record for today."""
         try:
             stage.variant.tell(stage)
         except NoActorsError:
-            self.untold.append(stage.case_id)
-        else:
-            self.labels.append(stage.label())
+            if stage.variant.prepare is None and stage.last < self.plan.days:
+                stage.day += 1
+            else:
+                self.untold.append(stage.case_id)
+            return False
+        return True
 
 
 def write(plan: Plan, out: Path, labels: Path | None, on_day: Callable[[int], None] = lambda day: None) -> Simulation:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 
-from replay.simulate.city import City
+from replay.simulate.city import City, doctor_at
 from replay.simulate.clock import DAY, HOUR, MINUTE
 from replay.simulate.desk import FUND_SHARE, Pack, Service, amount, codes, drug_line, service_line
-from replay.simulate.goods import EXAMS, ITEMS, LABS, WARD
+from replay.simulate.goods import ACUTE, EXAMS, ITEMS, LABS, WARD, Item
 from replay.simulate.journal import Event
 from replay.simulate.people import Person
 from replay.simulate.places import Doctor, Org, Ward
@@ -27,7 +27,10 @@ DIAGNOSES = {  # by department
     "cardio": ("I25.100", "I48.900", "I50.900"),
     "oncology": ("C34.900", "C18.900", "D25.900"),
     "obgyn": ("O80.000",),
+    "neonatal": ("Z38.000",),
+    "icu": ("J96.000", "I21.900"),
 }
+DIED = "5"  # dscg_way
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,12 +52,15 @@ class Admission:
     bare_days: tuple[int, ...] = ()  # days of the stay with nothing but bed and board
     move_at: int = 0  # when the patient is moved to another bed of the ward; 0: never
     leave: tuple[int, int] | None = None  # an approved leave, from when to when
+    ordered: bool = True  # the doctors write orders
+    procedures: tuple[tuple[Item, int, int], ...] = ()  # ordered, for which the patient is fetched from then to then
+    settled_late: int = 0  # seconds after the usual hour
     storied: bool = False  # rounds that the city makes of itself pass by
 
 
 @dataclass(slots=True)
 class Stay:
-    """A stay as it was written. checks: (event_id, second, result); fee and other: event ids."""
+    """A stay as it was written. checks: (event_id, second, result); fees: (event_id, second); the others: event ids."""
 
     admission: Admission
     mdtrt_id: str
@@ -66,7 +72,7 @@ class Stay:
     fund: int = 0
     checks: list[tuple[str, int, str]] = field(default_factory=list)
     orders: list[str] = field(default_factory=list)
-    fees: list[str] = field(default_factory=list)
+    fees: list[tuple[str, int]] = field(default_factory=list)
     others: list[str] = field(default_factory=list)  # leave, change of bed
     second_bed: str = ""
 
@@ -125,22 +131,42 @@ def _admission(stay: Stay) -> Event:
 
 
 def _orders(city: City, stay: Stay, chance: Random) -> None:
-    """A standing order within the first half hour, a temporary one soon after, then one every other morning."""
+    """A standing order within the first half hour, a temporary one soon after, then one every morning."""
     plan = stay.admission
+    if not plan.ordered:
+        return
     times = [(plan.begin + 15 * MINUTE, "long"), (plan.begin + 45 * MINUTE, "temporary")]
-    first = plan.begin // DAY + 2
-    for day in range(first, plan.end // DAY + 1, 2):
+    for day in range(plan.begin // DAY + 1, plan.end // DAY + 1):
         at = day * DAY + 9 * HOUR + int(chance.random() * 15 * MINUTE)
         if at < plan.end:
             times.append((at, "temporary"))
     for at, kind in times:
-        body: Event = {
-            "drord_no": city.mint("o"),
-            "drord_type": kind,
-            "medc_begntime": city.clock.text(at),
-            "dr_code": plan.doctor.code,
-        }
-        stay.orders.append(_write(city, stay, "order", at, at + int(chance.random() * 3), body))
+        item = chance.choice(LABS) if kind == "temporary" and plan.org.names_orders else None
+        _order(city, stay, kind, at, item, chance)
+    for item, since, until in plan.procedures:
+        _order(city, stay, "temporary", since, item, chance, until)
+
+
+def _order(
+    city: City, stay: Stay, kind: str, at: int, item: Item | None, chance: Random, until: int | None = None
+) -> None:
+    body: Event = {
+        "drord_no": city.mint("o"),
+        "drord_type": kind,
+        "medc_begntime": city.clock.text(at),
+        "dr_code": _attending(stay, at, chance),
+    }
+    if until is not None:
+        body["medc_endtime"] = city.clock.text(until)
+    if item is not None:
+        body["med_list_codg"] = item.code
+    stay.orders.append(_write(city, stay, "order", at, at + int(chance.random() * 3), body))
+
+
+def _attending(stay: Stay, at: int, chance: Random) -> str:
+    """The doctor of the stay, or who stands in."""
+    plan, day = stay.admission, at // DAY
+    return (plan.doctor if plan.doctor.is_there(day) else doctor_at(plan.org, day, chance)).code
 
 
 def planned_rounds(begin: int, end: int) -> Iterator[int]:
@@ -198,7 +224,7 @@ def _fees(city: City, stay: Stay, chance: Random) -> None:
             total -= _withdraw(city, stay, lines[0], upload + 20 * HOUR)
         body: Event = {"insuplc_admdvs": plan.person.insuplc, "lines": lines}
         recv = upload + habit + plan.fee_late + int(chance.random() * 60)
-        stay.fees.append(_write(city, stay, "fee", upload, recv, body))
+        stay.fees.append((_write(city, stay, "fee", upload, recv, body), upload))
         stay.total += total
 
 
@@ -207,6 +233,7 @@ def _day(
 ) -> tuple[list[Event], int]:
     """The lines of one day and their sum: bed and board but for the last day, drugs, a laboratory or an examination."""
     plan, org, dept = stay.admission, stay.admission.org, stay.admission.ward.dept
+    doctor = _attending(stay, begin, chance)
     services: list[Service] = []
     if not last:
         services += [Service(item=ITEMS["bed2" if org.level < 3 else "bed1"]), Service(item=ITEMS["nurse2"])]
@@ -215,22 +242,25 @@ def _day(
     packs: list[Pack] = []
     if not bare:
         given = chance.sample(WARD, 1 if last else chance.choice((1, 2, 2, 3)))
-        packs = [Pack(drug=drug, doctor=plan.doctor.code) for drug in given]
+        packs = [Pack(drug=drug, doctor=doctor) for drug in given]
+        if last and plan.dscg_way == "1" and chance.random() < 0.25:
+            packs.append(Pack(drug=chance.choice(ACUTE), doctor=doctor, take_home=True))
         if not last:
-            services.append(Service(item=ITEMS[plan.treatment], doctor=plan.doctor.code, dept=dept))
+            services.append(Service(item=ITEMS[plan.treatment], doctor=doctor, dept=dept))
             some = chance.choice(LABS if chance.random() < 0.6 else EXAMS)
-            services.append(Service(item=some, doctor=plan.doctor.code, dept="lab" if some in LABS else dept))
+            services.append(Service(item=some, doctor=doctor, dept="lab" if some in LABS else dept))
             if dept == "surgery" and operates:
                 operation = ITEMS["cholecystectomy" if plan.diagnosis.startswith("K80") else "appendix"]
-                services.append(Service(item=operation, doctor=plan.doctor.code, dept=dept))
+                services.append(Service(item=operation, doctor=doctor, dept=dept))
             if dept == "obgyn" and operates:
-                services.append(Service(item=ITEMS["delivery"], doctor=plan.doctor.code, dept=dept))
+                services.append(Service(item=ITEMS["delivery"], doctor=doctor, dept=dept))
     lines, at = [], begin
     for service in services:
         lines.append(service_line(city, org, service, at))
         at += 7
     for pack in packs:
-        lines.append(drug_line(city, org, pack, codes(city, org, pack), at + 5 * MINUTE))
+        given_at = at + 5 * MINUTE
+        lines.append(drug_line(city, org, pack, codes(city, org, pack, given_at), given_at))
         at += 67
     return lines, sum(service.item.price for service in services) + sum(pack.price * pack.cnt for pack in packs)
 
@@ -245,8 +275,10 @@ def _discharge(city: City, stay: Stay, chance: Random) -> None:
     """Discharge, and the final settlement (住院结算) half an hour to two hours later at the cashier's."""
     plan, org = stay.admission, stay.admission.org
     body: Event = {"dscg_way": plan.dscg_way, "maindiag_code": plan.diagnosis}
+    if plan.dscg_way == DIED:
+        body["die_date"] = city.clock.date(plan.end // DAY)
     stay.dscg = _write(city, stay, "dscg", plan.end, plan.end + int(chance.random() * 4), body)
-    at = plan.end + 20 * MINUTE + int(chance.random() * 100 * MINUTE)
+    at = plan.end + 20 * MINUTE + int(chance.random() * 100 * MINUTE) + plan.settled_late
     stay.fund = stay.total * FUND_SHARE.get(plan.med_type, 70) // 100
     till = org.tills[0]
     settled: Event = {

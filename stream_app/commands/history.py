@@ -1,7 +1,7 @@
 """``fundwatch simulate``, ``replay``, ``compare`` and ``score``: recordings, made up, judged again, and judged upon."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ import msgspec
 from detectors.event import CHINA
 
 if TYPE_CHECKING:
+    from replay.compare import Told
     from replay.simulate.simulation import Simulation
 
 DIFFERENT = 3  # exit code
@@ -127,6 +128,8 @@ def simulate(
 ) -> None:
     """Make up a city that uses its fund, mostly honestly: reference records first, then events in order of arrival.
 
+    --labels tells what was planted: frauds of sixteen kinds, and honest situations that look like them (decoys).
+
     \b
     Example:
       fundwatch simulate --out city.ndjson.gz --labels city.labels.ndjson --persons 20000 --days 30 --seed 7
@@ -163,7 +166,7 @@ def _tell_of(simulation: "Simulation", out: Path) -> None:
 @click.option("--to", "until", type=Moment(end=True), help="Only alerts whose period begins before the end of this.")
 @click.option("--person", "persons", multiple=True, help="Only alerts that concern this person; may be repeated.")
 @click.option("--org", "orgs", multiple=True, help="Only alerts that concern this institution; may be repeated.")
-@click.option("--rules", type=existing_file, help="Thresholds to judge by: rules.toml.")
+@click.option("--rules", type=existing_file, help="Judge by these thresholds, not those of the settings: rules.toml.")
 @click.option("--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="The anomaly model.")
 @json_option
 def replay(
@@ -187,12 +190,17 @@ def replay(
     Example:
       fundwatch replay city.ndjson.gz --alerts alerts.ndjson
       fundwatch replay --archive run/archive --person p10875efd5d63b892 --from 2026-03-01 --alerts one.ndjson
+      fundwatch replay city.ndjson.gz --rules stricter.toml --alerts stricter.ndjson
     """
     if bool(files) == (archive is not None):
         raise click.UsageError("give FILES, or --archive DIR, and not both")
-    if rules or model:
-        raise click.UsageError("--rules and --model are not available yet: the thresholds in the code are in force")
+    if model:
+        raise click.UsageError("--model is not available yet: nothing is flagged for being merely unusual")
     from replay.run import replay_files
+    from stream_app.rulebook import read_rules
+    from stream_app.settings import Settings
+
+    book = read_rules(rules or Settings.load().rules.file)
 
     try:
         with _progress("events", None) as on_events:
@@ -205,6 +213,7 @@ def replay(
                 until=until,
                 persons=frozenset(persons),
                 orgs=frozenset(orgs),
+                rules=book,
                 on_events=on_events,
             )
     except OSError as error:
@@ -229,19 +238,23 @@ def score(
     events: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """Score a file of alerts against what was planted: recall, time to detect, false alarms.
+    """Score a file of alerts against what was planted: recall of each fraud, false alarms on each honest situation
+    (X01 to X22, and near misses), red and orange leads that nothing explains, time to detect.
+
+    The time to detect is told by two bounds, since alerts do not say in business time when they were raised: from the
+    first event of a fraud to the first, and to the last, event that its earliest lead shows.
 
     \b
     Example:
       fundwatch score alerts.ndjson city.labels.ndjson --events city.ndjson.gz
     """
-    from replay.compare import NotAlertsError, read_alerts
-    from replay.scoreboard import NotLabelsError, count_settlements, in_words, read_labels
+    from replay.compare import NotAlertsError
+    from replay.scoreboard import NotLabelsError, count_settlements, in_words, read_labels, read_leads
     from replay.scoreboard import score as judge
 
     try:
         board = judge(
-            read_alerts(alerts),
+            read_leads(alerts),
             read_labels(labels),
             detectors=detectors,
             settlements=count_settlements(events) if events else settlements,
@@ -252,26 +265,46 @@ def score(
 
 
 @click.command()
-@click.argument("before", type=existing_file)
-@click.argument("after", type=existing_file)
+@click.argument("files", nargs=-1, required=True, type=existing_file)
+@click.option("--rules", nargs=2, type=existing_file, help="Two files of rules: judge FILES by the one and the other.")
 @json_option
 @click.pass_context
-def compare(ctx: click.Context, before: Path, after: Path, as_json: bool) -> None:
+def compare(ctx: click.Context, files: tuple[Path, ...], rules: tuple[Path, Path] | None, as_json: bool) -> None:
     """Compare two files of alerts: leads gained, lost and changed, and the money. Leaves with 3 when they differ.
+
+    With --rules FILES are recordings, which are judged by the one file of rules and by the other: what would other
+    thresholds have found?
 
     \b
     Example:
       fundwatch compare alerts.live.ndjson alerts.replayed.ndjson
+      fundwatch compare --rules rules.toml stricter.toml city.ndjson.gz
     """
     from replay.compare import NotAlertsError, in_words, read_alerts
     from replay.compare import compare as put_side_by_side
 
+    if rules is None and len(files) != 2:
+        raise click.UsageError(f"give two files of alerts (these are {len(files)}), or recordings and --rules OLD NEW")
     try:
-        comparison = put_side_by_side(read_alerts(before), read_alerts(after))
+        before, after = map(read_alerts, files) if rules is None else _judged_twice(files, rules)
+        comparison = put_side_by_side(before, after)
     except (NotAlertsError, OSError) as error:
         raise click.ClickException(str(error)) from None
     _print(comparison, in_words(comparison), as_json)
     ctx.exit(0 if comparison.equal else DIFFERENT)
+
+
+def _judged_twice(recordings: Sequence[Path], rules: Sequence[Path]) -> "Iterator[Mapping[str, Told]]":
+    """What the recordings come to by each of the files of rules. Raises OSError."""
+    from replay.compare import as_read
+    from replay.run import alerts_by
+    from stream_app.rulebook import read_rules
+
+    books = [read_rules(file) for file in rules]  # all of them first: a bad one should not be found after minutes
+    for book in books:
+        with _progress("events", None) as on_events:
+            alerts = alerts_by(book, [str(path) for path in recordings], on_events)
+        yield as_read(alerts)
 
 
 def _print(result: msgspec.Struct, words: str, as_json: bool) -> None:

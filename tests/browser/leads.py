@@ -378,3 +378,24 @@ def named(one: Lead, detector: str) -> Lead:
 def of_person(one: Lead, person: str) -> Lead:
     """The same lead about somebody else."""
     return replace(one, subject=Subject("person", person))
+
+
+def resting_on(one: Lead, *events: str) -> Lead:
+    """The same lead on other events."""
+    return replace(one, events=events)
+
+
+def milder() -> Lead:
+    """An orange lead about one person, on events of the red batch."""
+    one = batch()
+    person = of_person(named(one, "multi_org_burst"), one.evidence[-1].person)
+    return graver(resting_on(person, *one.events[:4]), Level.ORANGE)
+
+
+def named_again() -> Lead:
+    """The same person as in ``far_apart``, a month later."""
+    one = far_apart()
+    period = replace(one.period, name="2026-04")
+    evidence = tuple(replace(e, event_id=f"again-{e.event_id}", at=e.at + 30 * DAY) for e in one.evidence)
+    events = tuple(e.event_id for e in evidence)
+    return replace(one, period=period, first_seen=one.first_seen + 30 * DAY, events=events, evidence=evidence)

@@ -8,17 +8,24 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from msgspec.structs import replace
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from alerts.alert import alert_id
 from alerts.store import Store
 from alerts.web.gate import COOKIE
 from detectors.finding import Lead, Level
-from tests.browser import leads
+from tests.browser import leads, more_leads
 from tests.browser.site import NAME, PASSWORD, made_template, serving, session_of, store_in, take_back, tell, until
 
 OFFICE = {"width": 1366, "height": 768}
 PHONE = {"width": 390, "height": 844}
+# texts of a picture that lie outside it
+OUTSIDE = """texts => texts.filter(text => {
+    const box = text.getBBox(), view = text.ownerSVGElement.viewBox.baseVal;
+    const right = box.x + box.width, below = box.y + box.height;
+    return box.x < -1 || box.y < -1 || right > view.width + 1 || below > view.height + 1;
+}).map(text => text.textContent)"""
 ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
@@ -247,6 +254,123 @@ def test_a_search_finds_words_of_the_reason(page: Page) -> None:
     expect(page.locator(".item")).to_have_count(1)
 
 
+# -- by risk, inhibited, snoozed
+
+
+def names_in_order(page: Page) -> list[str]:
+    found: list[str] = page.eval_on_selector_all(".item", "items => items.map(item => item.dataset.id)")
+    return found
+
+
+def test_the_list_stands_by_risk_and_a_new_lead_takes_its_place(page: Page, store: Store) -> None:
+    page.mouse.move(5, 5)
+    assert names_in_order(page)[-1] == alert_id(leads.bought_in_stay())
+    cheap = leads.of_person(leads.far_apart(), "p00000000000001a2b")
+    tell(store, replace(cheap, amount_at_risk_fen=100))
+    expect(page.locator(row(page, cheap))).to_have_class(re.compile("new"))
+    order = names_in_order(page)
+    page.reload()
+    assert names_in_order(page) == order
+    assert order.index(alert_id(cheap)) == order.index(alert_id(leads.far_apart())) + 1
+    page.get_by_label("排序").get_by_role("link", name="最近变动在前").click()
+    expect(page.locator(".item").first).to_have_attribute("data-id", alert_id(cheap))
+
+
+def test_a_lead_that_belongs_further_down_waits_for_its_page(page: Page, store: Store) -> None:
+    tell(store, *(leads.of_person(leads.far_apart(), f"p{n:017x}") for n in range(60)))
+    page.goto("/")
+    is_live(page)
+    page.mouse.move(5, 5)
+    blue = leads.graver(leads.of_person(leads.far_apart(), "p00000000000001a2b"), Level.BLUE)
+    tell(store, blue)
+    expect(page.locator("#total")).to_have_text("67条")
+    expect(page.locator(".item")).to_have_count(50)
+    page.get_by_role("button", name="更多").click()
+    expect(page.locator(row(page, blue))).to_be_visible()
+
+
+def test_a_milder_lead_on_the_same_events_stays_in_the_list_and_says_why(page: Page, store: Store) -> None:
+    take_back(store, leads.taken_back(leads.batch()))
+    tell(store, leads.milder())
+    page.goto("/")
+    is_live(page)
+    page.keyboard.press("j")
+    place = page.locator(row(page, leads.milder()))
+    expect(place).not_to_contain_text("另有更重的线索")
+    tell(store, leads.batch(), ticket=3)
+    expect(place).to_contain_text("同一批事件另有更重的线索： 红 集中刷卡")
+    expect(page.locator("#pill")).to_have_text("↑ 1条新线索，红1")
+    page.get_by_label("筛选").get_by_role("link", name="只看最重的").click()
+    expect(page).to_have_url(re.compile(r"inhibited=no$"))
+    expect(place).to_have_count(0)
+    page.goto(f"/alerts/{alert_id(leads.milder())}")
+    page.locator(".notes").get_by_role("link", name="集中刷卡").click()
+    expect(page).to_have_url(re.compile(alert_id(leads.batch())))
+    expect(page.get_by_role("region", name="同一批事件上较轻的线索")).to_contain_text("多机构连刷")
+
+
+def test_a_new_lead_on_events_of_a_graver_one_calls_nobody(page: Page, store: Store) -> None:
+    page.keyboard.press("j")
+    tell(store, leads.milder())
+    expect(page.locator("#total")).to_have_text("7条")
+    expect(page.locator("#pill")).to_be_hidden()
+    page.keyboard.press("Home")
+    expect(page.locator(row(page, leads.milder()))).to_contain_text("另有更重的线索")
+    expect(page.locator(row(page, leads.milder()))).not_to_have_class(re.compile("new"))
+
+
+def test_a_subject_is_snoozed_with_the_keyboard_alone(page: Page, store: Store) -> None:
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    name = page.locator('.item:has(.row[aria-current="true"])').get_attribute("data-id") or ""
+    page.keyboard.press("s")
+    expect(page).to_have_url(re.compile(f"{name}#rest$"))
+    expect(page.get_by_label("7天")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Tab")
+    page.keyboard.type("等药店回函")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".notes")).to_contain_text("对象暂缓至")
+    expect(page.get_by_role("region", name="暂缓", exact=True)).to_contain_text("等药店回函")
+    page.keyboard.press("Escape")
+    expect(page.locator(".item")).to_have_count(5)
+    page.get_by_label("筛选").get_by_role("link", name="暂缓").click()
+    expect(page.locator(f'.item[data-id="{name}"]')).to_contain_text("对象暂缓至")
+
+
+def test_a_snoozed_subject_calls_nobody_until_it_becomes_graver(page: Page, store: Store) -> None:
+    rest(page, leads.far_apart())
+    page.goto("/")
+    is_live(page)
+    page.keyboard.press("j")
+    other = leads.resting_on(leads.of_person(leads.far_apart(), "p00000000000001a2b"), "x1")
+    tell(store, leads.named_again(), other)
+    expect(page.locator("#pill")).to_have_text("↑ 1条新线索，橙1")
+    expect(page.get_by_label("筛选").get_by_role("link", name="暂缓")).to_contain_text("2")
+    tell(store, leads.graver(leads.named_again(), Level.RED), ticket=2)
+    expect(page.locator("#pill")).to_have_text("↑ 3条新线索，红1、橙2")
+    page.keyboard.press("Home")
+    for one in (leads.named_again(), leads.far_apart()):
+        expect(page.locator(row(page, one))).to_be_visible()
+
+
+def test_an_end_by_hand_brings_the_subject_back(page: Page) -> None:
+    rest(page, leads.far_apart())
+    page.get_by_role("button", name="结束暂缓").click()
+    expect(page.locator(".notes")).to_have_count(0)
+    page.goto("/")
+    expect(page.locator(".item")).to_have_count(6)
+
+
+def rest(page: Page, lead: Lead) -> None:
+    """As a screener does."""
+    page.goto(f"/alerts/{alert_id(lead)}#rest")
+    page.get_by_role("textbox", name="理由").fill("等药店回函")
+    page.get_by_role("button", name="暂缓", exact=True).click()
+    expect(page.locator(".notes")).to_contain_text("对象暂缓至")
+
+
 # -- many tabs, and a server that goes away
 
 
@@ -313,15 +437,27 @@ def test_a_lead_is_told_with_its_picture(page: Page, lead: Lead) -> None:
 @pytest.mark.parametrize("lead", leads.every_kind(), ids=lambda lead: lead.detector)
 def test_no_word_of_a_picture_leaves_it(page: Page, lead: Lead, lang: str) -> None:
     page.goto(f"/prefer?lang={lang}&next=/alerts/{alert_id(lead)}")
-    outside = page.eval_on_selector_all(
-        "svg.chart text",
-        """texts => texts.filter(text => {
-            const box = text.getBBox(), view = text.ownerSVGElement.viewBox.baseVal;
-            const right = box.x + box.width, below = box.y + box.height;
-            return box.x < -1 || box.y < -1 || right > view.width + 1 || below > view.height + 1;
-        }).map(text => text.textContent)""",
-    )
-    assert outside == []
+    assert page.eval_on_selector_all("svg.chart text", OUTSIDE) == []
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_no_word_leaves_the_pictures_of_the_ten(page: Page, store: Store, lang: str) -> None:
+    page.goto(f"/prefer?lang={lang}&next=/")
+    outside = {}
+    for ticket, lead in enumerate([*more_leads.ten_kinds(), *more_leads.much_and_little()], start=1):
+        tell(store, lead, ticket=ticket)
+        page.goto(f"/alerts/{alert_id(lead)}")
+        expect(page.locator("svg.chart")).to_be_visible()
+        outside[f"{ticket} {lead.detector}"] = page.eval_on_selector_all("svg.chart text", OUTSIDE)
+    assert {name: words for name, words in outside.items() if words} == {}
+
+
+@pytest.mark.parametrize(("lang", "theme"), [("zh", "light"), ("en", "dark")])
+def test_the_pages_of_the_ten_shut_nobody_out(page: Page, store: Store, lang: str, theme: str) -> None:
+    page.goto(f"/prefer?lang={lang}&theme={theme}&next=/")
+    tell(store, *more_leads.ten_kinds())
+    found = {lead.detector: violations(page, f"/alerts/{alert_id(lead)}") for lead in more_leads.ten_kinds()}
+    assert {detector: grave for detector, grave in found.items() if grave} == {}
 
 
 def test_an_open_lead_says_when_there_is_a_newer_revision(page: Page, store: Store) -> None:
@@ -346,11 +482,15 @@ def test_the_language_is_kept(page: Page) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("lang", ["zh", "en"])
-def test_no_page_shuts_anybody_out(page: Page, lang: str, theme: str) -> None:
+def test_no_page_shuts_anybody_out(page: Page, store: Store, lang: str, theme: str) -> None:
+    tell(store, leads.milder(), leads.named_again())
+    rest(page, leads.readmitted())
     page.goto(f"/prefer?lang={lang}&theme={theme}&next=/")
     paths = [
         "/",
         "/?level=blue&detector=geo_time_conflict",
+        "/?status=open&status=snoozed&order=newest",
+        f"/alerts/{alert_id(leads.milder())}",
         *(f"/alerts/{alert_id(lead)}" for lead in leads.every_kind()),
     ]
     found = {path: violations(page, path) for path in paths}

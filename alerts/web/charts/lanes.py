@@ -1,8 +1,8 @@
 """Lanes, one institution each, along one time: two places, the way of a box, or simply what happened."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from alerts.web.charts import facts
@@ -12,6 +12,7 @@ from detectors.finding import Evidence, Figure
 
 LEFT, RIGHT = 168, 838
 LANE = 50
+TOUR_LANE = 62  # with words at each record, and on the way between
 SALE_LANE = 66  # with two lines of words at each sale
 TOP = 34
 MOST_LANES = 12
@@ -44,12 +45,9 @@ class Lanes:
 
     def frame(self, drawing: Drawing, words: Words) -> None:
         """Time above, institutions at the left."""
-        ticks = self.axis.ticks()
-        by_day = len(ticks) > 1 and ticks[1] - ticks[0] >= timedelta(hours=24)
-        for tick in ticks:
+        for tick, said in labelled(self.axis.ticks(), words):
             x = self.axis.x(tick)
             drawing.line(x, self.top - 8, x, self.bottom, "ln")
-            said = words.day(tick) if by_day else words.clock(tick, seconds=tick.second > 0)
             drawing.text(x, self.top - 14, said, "t3 t11 c")
         for org in self.orgs:
             drawing.text(0, self.y(org) + 4, words.org(org), "tb")
@@ -65,7 +63,14 @@ class Lanes:
         room = wide(said) + 10
         x = min(max(x, LEFT + room / 2), RIGHT - room / 2)
         drawing.box(x - room / 2, y - 9, room, 18, "fp")
-        drawing.text(x, y + 4, said, "tred c")
+        drawing.text(x, y + 4, said, "tred c" if "kred" in css else "t1 c")
+
+
+def labelled(ticks: Sequence[datetime], words: Words) -> Iterator[tuple[datetime, str]]:
+    """Each with its words: a midnight is the day that begins."""
+    for tick in ticks:
+        clock = words.clock(tick, seconds=tick.second > 0)
+        yield tick, words.day(tick) if clock == "00:00" else clock
 
 
 def places(
@@ -73,25 +78,33 @@ def places(
 ) -> Chart | None:
     """One credential at places too far apart. None if only one institution is among the events."""
     uses = _uses(shown) or _uses([*shown, *also])
+    return _tour("places", uses, _worst(figures, words), "kred dash w2", words)
+
+
+def burst(shown: Sequence[Evidence], words: Words) -> Chart | None:
+    """One credential at many institutions within a short time. None if only one is among the events."""
+    return _tour("burst", _uses(shown), "", "lnk dash", words)
+
+
+def _tour(name: str, uses: Sequence[Evidence], note: str, css: str, words: Words) -> Chart | None:
     journeys = [journey for journey in _journeys(uses) if len({event.org for event in journey}) > 1][:3]
     if not journeys:
         return None
     height, drawn = 4.0, []
     for journey in journeys:
-        lanes = Lanes.of(journey, height + TOP + 14)
+        lanes = Lanes.of(journey, height + TOP + 14, TOUR_LANE)
         drawn.append(lanes)
         height = lanes.bottom + 16
-    drawing = Drawing(height, words("chart.places.label", n=len({event.org for event in uses})))
+    drawing = Drawing(height, words(f"chart.{name}.label", n=len({event.org for event in uses})))
     for lanes in drawn:
         lanes.frame(drawing, words)
         drawing.text(0, lanes.top - 32, words.day(lanes.events[0].at), "t3")
         for one, other in pairwise(lanes.events):
             if one.org != other.org:
-                lanes.link(drawing, one, other, words("chart.places.gap", gap=words.long(other.at - one.at)))
+                lanes.link(drawing, one, other, words("chart.places.gap", gap=words.long(other.at - one.at)), css)
         for event in lanes.events:
-            _dot(drawing, lanes, event, "fred", words)
-    worst = _worst(figures, words)
-    return _chart("places", words, drawing, uses, worst or words("chart.places.note"))
+            dot(drawing, lanes, event, "fred", words, beside=True)
+    return chart_of(name, words, drawing, uses, note or words(f"chart.{name}.note"))
 
 
 def chain(shown: Sequence[Evidence], also: Sequence[Evidence], words: Words) -> Chart | None:
@@ -112,7 +125,7 @@ def chain(shown: Sequence[Evidence], also: Sequence[Evidence], words: Words) -> 
     for n, sale in enumerate(sales, 1):
         if sale.org in lanes.orgs:
             _sold(drawing, lanes, sale, n, words)
-    return _chart("chain", words, drawing, events, words("chart.chain.note"))
+    return chart_of("chain", words, drawing, events, words("chart.chain.note"))
 
 
 def line(shown: Sequence[Evidence], also: Sequence[Evidence], words: Words) -> Chart | None:
@@ -125,8 +138,8 @@ def line(shown: Sequence[Evidence], also: Sequence[Evidence], words: Words) -> C
     lanes.frame(drawing, words)
     ids = {event.event_id for event in shown}
     for event in lanes.events:
-        _dot(drawing, lanes, event, "fred" if event.event_id in ids else "f3", words)
-    return _chart("line", words, drawing, events, words("chart.line.note"))
+        dot(drawing, lanes, event, "fred" if event.event_id in ids else "f3", words)
+    return chart_of("line", words, drawing, events, words("chart.line.note"))
 
 
 def _uses(events: Sequence[Evidence]) -> list[Evidence]:
@@ -157,7 +170,8 @@ def _worst(figures: Sequence[Figure], words: Words) -> str:
     )
 
 
-def _dot(drawing: Drawing, lanes: Lanes, event: Evidence, css: str, words: Words) -> None:
+def dot(drawing: Drawing, lanes: Lanes, event: Evidence, css: str, words: Words, *, beside: bool = False) -> None:
+    """A record on its lane, with its time where there is room; ``beside``: to its right, off a way from the left."""
     x, y = lanes.axis.x(event.at), lanes.y(event.org)
     drawing.disc(x, y, 5, css, f"{words.moment(event.at, seconds=True)} {facts.kind(event, words)}")
     crowded = any(
@@ -165,7 +179,8 @@ def _dot(drawing: Drawing, lanes: Lanes, event: Evidence, css: str, words: Words
     )
     first = next(other for other in lanes.events if other.org == event.org)
     if not crowded or event is first:
-        drawing.text(x, y - 9, f"{words.clock(event.at)} {facts.kind(event, words)}", "t1 t11 c")
+        said = f"{words.clock(event.at)} {facts.kind(event, words)}"
+        drawing.text(x + 2 if beside else x, y - 9, said, "t1 t11" if beside else "t1 t11 c")
 
 
 def _sold(drawing: Drawing, lanes: Lanes, sale: Evidence, n: int, words: Words) -> None:
@@ -191,7 +206,8 @@ def _once(sales: Sequence[Evidence]) -> list[Evidence]:
     return sorted(best.values(), key=lambda event: event.at)
 
 
-def _chart(name: str, words: Words, drawing: Drawing, events: Sequence[Evidence], note: str) -> Chart:
+def chart_of(name: str, words: Words, drawing: Drawing, events: Sequence[Evidence], note: str) -> Chart:
+    """The picture, and its records as a table."""
     head = ("lead.rows.time", "lead.rows.kind", "lead.rows.org", "lead.rows.person", "lead.rows.total")
     return Chart(
         words(f"chart.{name}.title"),

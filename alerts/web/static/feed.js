@@ -27,12 +27,14 @@ const query = (more = {}) => {
 
 const rowOf = (id) => list.querySelector(`.item[data-id="${CSS.escape(id)}"]`);
 const rows = () => [...list.querySelectorAll(".row")];
-const inOrder = start.order === "newest" && !start.text;
+const inOrder = !start.text;
+const BESIDE = ["inhibited", "snoozed"]; // changes that make a row quieter: news only where the row is shown
 
 const wanted = (change) =>
   (!start.levels.length || start.levels.includes(change.level)) &&
   (!start.detectors.length || start.detectors.includes(change.detector)) &&
-  start.statuses.includes(change.status);
+  start.statuses.includes(change.state) &&
+  (start.inhibited === null || start.inhibited === change.inhibited);
 
 // -- the list stands still while it is read
 
@@ -54,7 +56,8 @@ function hear(batch) {
   for (const change of batch.changes) {
     const shown = rowOf(change.id);
     if (shown) replace(shown, change);
-    else if (wanted(change)) wait(change);
+    else if (!wanted(change)) waiting.delete(change.id);
+    else if (waiting.has(change.id) || !BESIDE.includes(change.kind)) wait(change);
   }
   if (!batch.changes.length) return;
   if (start.text && waiting.size) checkSearch();
@@ -64,11 +67,12 @@ function hear(batch) {
 
 /** A row that is there already changes in its place, whatever becomes of it. */
 function replace(shown, change) {
-  if (Number(shown.dataset.revision) >= change.revision) return;
+  if (Number(shown.dataset.seq) >= change.seq) return;
   const current = shown.querySelector(".row").getAttribute("aria-current");
   const focused = shown.contains(document.activeElement);
   const fresh = nodes(change.html).find((node) => node.nodeType === Node.ELEMENT_NODE);
-  fresh.classList.add("new");
+  fresh.dataset.seq = change.seq;
+  if (!change.quiet) fresh.classList.add("new");
   shown.replaceWith(fresh);
   if (current) fresh.querySelector(".row").setAttribute("aria-current", current);
   if (focused) fresh.querySelector(".row").focus({ preventScroll: true });
@@ -77,7 +81,7 @@ function replace(shown, change) {
 
 function wait(change) {
   const before = waiting.get(change.id);
-  const kind = before && before.kind !== "changed" ? before.kind : change.kind;
+  const kind = before && (before.kind !== "changed" || BESIDE.includes(change.kind)) ? before.kind : change.kind;
   waiting.delete(change.id);
   waiting.set(change.id, { ...change, kind });
   if (waiting.size > MOST_HELD) {
@@ -93,24 +97,39 @@ function settle() {
 }
 
 function insert() {
-  const fresh = [...waiting.values()].reverse().flatMap((change) => nodes(change.html));
-  for (const node of fresh) if (node.nodeType === Node.ELEMENT_NODE) node.classList.add("new");
-  list.prepend(...fresh);
+  for (const change of waiting.values()) put(change);
   waiting.clear();
   byId("empty").hidden = true;
   if (!touched && !narrow.matches) select(rows()[0], { byReader: false });
 }
 
+/** One row where the order of the list wants it. What belongs on a later page comes with that page. */
+function put(change) {
+  const fresh = nodes(change.html).find((node) => node.nodeType === Node.ELEMENT_NODE);
+  fresh.dataset.seq = change.seq;
+  if (!change.quiet) fresh.classList.add("new");
+  if (start.order === "newest") {
+    list.prepend(fresh);
+    return;
+  }
+  const after = [...list.querySelectorAll(".item")].find((item) => item.dataset.risk < change.risk);
+  if (after) after.before(fresh);
+  else if (!list.querySelector(".more")) list.append(fresh);
+}
+
+/** What waits and calls somebody; the rest goes in without a word. */
+const ringing = () => [...waiting.values()].filter((change) => !change.quiet);
+
 function showPill() {
-  pill.hidden = !waiting.size && !stale;
+  pill.hidden = !ringing().length && !stale;
   if (pill.hidden) return;
   pill.textContent = `↑ ${stale ? say("pill.reload") : counted()}`;
   announce();
 }
 
 function counted() {
-  const all = [...waiting.values()];
-  const fresh = all.filter((change) => change.kind !== "changed" && change.kind !== "withdrawn");
+  const all = ringing();
+  const fresh = all.filter((change) => !["changed", "withdrawn", "released"].includes(change.kind));
   const rest = all.length - fresh.length;
   const parts = [];
   const many = (n) => (n > 99 ? say("pill.most") : n);
@@ -154,7 +173,7 @@ async function checkSearch() {
 
 let announced = 0;
 function announce() {
-  const all = [...waiting.values()];
+  const all = ringing();
   const red = all.filter((change) => change.level === "red").length;
   if (!all.length || (!red && Date.now() - announced < ANNOUNCE_MS)) return;
   announced = Date.now();
@@ -250,6 +269,10 @@ const keys = {
   "/": () => byId("search").focus(),
   "?": () => byId("keys").showModal(),
   " ": pause,
+  s: () => {
+    const chosen = start.snoozes && list.querySelector('.row[aria-current="true"]');
+    if (chosen) location.assign(`${chosen.href}#rest`);
+  },
   Enter: () => list.querySelector('.row[aria-current="true"]')?.click(),
 };
 

@@ -15,19 +15,35 @@ copy.addEventListener("click", async () => {
   copy.textContent = say("lead.copied");
 });
 
+/** The form that lets the subject rest; only there for who may. */
+function openRest() {
+  const rest = byId("rest");
+  if (!rest) return;
+  rest.open = true;
+  rest.querySelector("input:checked").focus();
+}
+
 addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !event.target.closest("input, dialog")) location.assign(byId("back").href);
-  if (event.key === "/" && !event.target.closest("input")) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape" && !event.target.closest("input, textarea, dialog")) location.assign(byId("back").href);
+  if (event.key === "/" && !event.target.closest("input, textarea")) {
     event.preventDefault();
     byId("search").focus();
   }
+  if (event.key === "s" && !event.target.closest("input, textarea")) {
+    event.preventDefault();
+    openRest();
+  }
 });
+
+// not before the browser has gone to the place that the address names: that takes the focus away
+if (location.hash === "#rest") addEventListener("load", () => setTimeout(openRest));
 
 const show = () => { byId("updated").hidden = false; };
 
 follow(start.seq, start.lang, {
   alerts: (batch) => {
-    if (batch.changes.some((change) => change.id === start.id && change.revision > start.revision)) show();
+    if (batch.changes.some((change) => change.id === start.id)) show();
   },
   beat: () => {},
   state: () => {},

@@ -35,9 +35,9 @@ def run(
 
 def holders(stage: Stage, count: int) -> list[Person]:
     """Whose cards are collected: nobody whose village has a registered day meanwhile, which would excuse them (X10)."""
-    days = range(stage.day, stage.day + stage.variant.days)
-    registered = {village for village, day in stage.city.registered if day in days}
-    return stage.people(count, fits=lambda person: person.village not in registered)
+    return stage.people(
+        count, fits=lambda person: not stage.city.has_registered_day(person.village, stage.day, stage.last)
+    )
 
 
 def times(stage: Stage, first: int, count: int) -> list[int]:
@@ -62,7 +62,7 @@ def one_village(stage: Stage) -> None:
     villages = [
         members
         for name, members in stage.city.people.villages.items()
-        if len(members) > 60 and (name, stage.day) not in stage.city.registered
+        if len(members) > 60 and not stage.city.has_registered_day(name, stage.day, stage.day)
     ]
     if not villages:
         raise NoActorsError(stage.family.name)

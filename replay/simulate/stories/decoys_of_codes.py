@@ -32,8 +32,9 @@ def returned(stage: Stage) -> None:
 def _again(stage: Stage, back: Callable[[Bill], list[str]]) -> None:
     first, second = stage.people(2)
     org, box = stage.store(), stage.chance.choice(CHRONIC)
-    codes = stage.city.take(org, box, 1)
-    bill = stage.buy(first, org, stage.at(9, 6), [Pack(drug=box, codes=codes)])
+    at = stage.at(9, 6)
+    codes = stage.city.take(org, box, 1, at)
+    bill = stage.buy(first, org, at, [Pack(drug=box, codes=codes)])
     stage.aliases.update(dict.fromkeys(back(bill), bill.event_id))
     stage.buy(second, org, stage.at(9, 9, day=stage.day + 1), [Pack(drug=box, codes=codes)])
     about_the_code(stage, codes[0])
@@ -41,9 +42,10 @@ def _again(stage: Stage, back: Callable[[Bill], list[str]]) -> None:
 
 def opened_box(stage: Stage) -> None:
     """Ten tablets each to three people out of a box of thirty (拆零, X13)."""
-    org, box = stage.store(), drug("vitamin c tablet")
+    box = drug("vitamin c tablet")
+    org = stage.store(lambda org: box.number not in org.uncoded)
     people = stage.people(3)
-    codes = stage.city.take(org, box, 1)
+    codes = stage.city.take(org, box, 1, stage.at(9))
     for nth, person in enumerate(people):
         at = stage.at(9, 9, day=stage.day + nth)
         stage.buy(person, org, at, [Pack(drug=box, cnt=10, loose=True, codes=codes)])
@@ -56,7 +58,10 @@ FAMILIES = (
         name="x01_code_sold_back_and_sold",
         kind="decoy",
         exclusion="X01",
-        forbid=("trace_code_repeat", "trace_code_path_conflict"),
+        forbid=(
+            *("trace_code_repeat", "trace_code_path_conflict", "inventory_imbalance"),
+            *("empty_swipe_reverse", "rx_missing_or_forged"),
+        ),
         variants=(
             Variant(name="with goods", tell=reversed_with_goods, days=2),
             Variant(name="on paper", tell=reversed_on_paper, days=2),
@@ -66,14 +71,14 @@ FAMILIES = (
         name="x13_returned_then_resold",
         kind="decoy",
         exclusion="X13",
-        forbid=("trace_code_repeat",),
+        forbid=("trace_code_repeat", "trace_code_path_conflict", "inventory_imbalance", "empty_swipe_reverse"),
         variants=(Variant(name="returned", tell=returned, days=2),),
     ),
     Family(
         name="x13_opened_box",
         kind="decoy",
         exclusion="X13",
-        forbid=("trace_code_repeat",),
+        forbid=("trace_code_repeat", "inventory_imbalance", "drug_overstock"),
         variants=(Variant(name="opened box", tell=opened_box, days=3),),
     ),
 )

@@ -1,10 +1,12 @@
 """A patient on paper whose bed is empty (挂床住院)."""
 
+from itertools import cycle, islice
+
 from replay.simulate.clock import DAY, HOUR, MINUTE
 from replay.simulate.label import Named
 from replay.simulate.places import Org
 from replay.simulate.stories.story import Family, Stage, Variant
-from replay.simulate.ward import Finds, Stay, check
+from replay.simulate.ward import DIAGNOSES, Finds, Stay, check
 
 UNSEEN = 4  # rounds that pass the bed by: two days
 EXPECTED, ABSENT = 12, 7  # of a ward at an unannounced round
@@ -76,9 +78,13 @@ def through_the_gate(stage: Stage) -> None:
 def half_empty_ward(stage: Stage) -> None:
     """Twelve patients on paper; an unannounced round finds five in bed, the planned ones find all."""
     org = stage.hospital(lambda org: org.beds > EXPECTED * len(org.wards))
-    begin = stage.at(8, 0.1)
-    people = stage.people(EXPECTED, last=stage.day + 5)
-    stays = [stage.stay(person, org, begin, (stage.day + 4) * DAY + 10 * HOUR) for person in people]
+    people = stage.people(EXPECTED, last=stage.day + 7)
+    ends = [(stage.day + 4 + nth % 3) * DAY + 10 * HOUR for nth in range(EXPECTED)]
+    illnesses = islice(cycle(DIAGNOSES["internal"]), EXPECTED)
+    stays = [
+        stage.stay(person, org, stage.at(8, 9), end, diagnosis=illness)
+        for person, end, illness in zip(people, ends, illnesses, strict=True)
+    ]
     first = (stage.day + 1) * DAY + 10 * HOUR + stage.chance.randrange(30 * MINUTE)
     for nth, stay in enumerate(stays):
         at = first + nth * 90
@@ -96,7 +102,7 @@ FAMILY = Family(
     kind="fraud",
     wave=1,
     expect=("ghost_bed_absence",),
-    also=("upload_gap",),
+    also=("upload_gap", "batch_admission"),
     variants=(
         Variant(name="rounds in a row", tell=rounds_in_a_row, days=4),
         Variant(name="empty at night", tell=empty_at_night, days=3),

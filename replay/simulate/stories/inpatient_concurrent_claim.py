@@ -4,7 +4,7 @@ from replay.simulate.clock import DAY, HOUR
 from replay.simulate.desk import Service
 from replay.simulate.goods import COUNTER, ITEMS
 from replay.simulate.places import Org, km
-from replay.simulate.stories.story import Family, NoActorsError, Stage, Variant, packs
+from replay.simulate.stories.story import Family, Stage, Variant, packs
 from replay.simulate.ward import Stay
 
 
@@ -80,10 +80,7 @@ def on_the_first_day(stage: Stage) -> None:
 
 def _clinic(stage: Stage, stay: Stay) -> Org:
     home = stay.admission.org
-    houses = [org for org in stage.city.orgs if org.kind == "clinic" and not org.tags and km(org, home) < 15]
-    if not houses:
-        raise NoActorsError(stage.family.name)
-    return stage.chance.choice(houses)
+    return stage.clinic(lambda org: km(org, home) < 15)
 
 
 FAMILY = Family(

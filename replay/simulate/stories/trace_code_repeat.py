@@ -12,7 +12,7 @@ def sold_again(stage: Stage, sales: list[tuple[Org, int]]) -> None:
     """The same box over the counter at each of these places and times, to somebody else every time."""
     people = stage.people(len(sales))
     box: Drug = stage.chance.choice(CHRONIC)
-    codes = stage.city.take(sales[0][0], box, 1)
+    codes = stage.city.take(sales[0][0], box, 1, sales[0][1])
     for person, (org, at) in zip(people, sales, strict=True):
         stage.buy(person, org, at, [Pack(drug=box, codes=codes)])
     about_the_code(stage, codes[0])
@@ -26,7 +26,7 @@ def about_the_code(stage: Stage, code: str) -> None:
 
 def stores(stage: Stage, count: int) -> list[Org]:
     """Ordinary pharmacies, all different."""
-    fitting = [org for org in stage.city.orgs if org.kind == "pharmacy" and not org.tags]
+    fitting = stage.places(lambda org: org.kind == "pharmacy" and not org.tags)
     if len(fitting) < count:
         raise NoActorsError(stage.family.name)
     return stage.chance.sample(fitting, count)
@@ -65,9 +65,10 @@ def two_stores_in_a_day(stage: Stage) -> None:
 
 def bottomless_box(stage: Stage) -> None:
     """Forty tablets out of a box of thirty, ten at a time (拆零)."""
-    org, box = stage.store(), drug("vitamin c tablet")
+    box = drug("vitamin c tablet")
+    org = stage.store(lambda org: box.number not in org.uncoded)
     people = stage.people(4)
-    codes = stage.city.take(org, box, 1)
+    codes = stage.city.take(org, box, 1, stage.at(9))
     for nth, person in enumerate(people):
         at = stage.at(9, 8, day=stage.day + nth)
         stage.buy(person, org, at, [Pack(drug=box, cnt=10, loose=True, codes=codes)])

@@ -1,0 +1,70 @@
+"""The file of rules: the shipped thresholds with your own over them, read when they change."""
+
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+
+from detectors.catalogue import DETECTORS
+from detectors.rules import Rulebook, RulesError, Source, business_day, rulebook
+from stream_app.settings import SettingsError
+
+Stamp = tuple[int, int, int]  # modified at (ns), bytes, inode: a file that was replaced differs in one of them
+
+
+class RulesFileError(SettingsError):
+    """A file of rules that cannot be used; says which, where, and what is expected."""
+
+
+def read_rules(file: Path | None) -> Rulebook:
+    """The rules as the files have them now. ``file``: of your own, laid over what is shipped. Raises RulesFileError."""
+    sources = [Source("detectors/rules.toml", files("detectors").joinpath("rules.toml").read_text("utf-8"))]
+    try:
+        if file is not None:
+            sources.append(Source(str(file), file.read_text("utf-8")))
+        return rulebook(DETECTORS, *sources)
+    except OSError as error:
+        raise RulesFileError(f"{file}: the file of rules cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise RulesFileError(f"{file}: byte {error.start} of the file of rules is not UTF-8") from None
+    except RulesError as error:
+        raise RulesFileError(str(error)) from None
+
+
+class RulesFile:
+    """The rules in force in this process."""
+
+    def __init__(self, file: Path | None) -> None:
+        """Raises RulesFileError."""
+        self._file, self._stamp = file, _stamp(file)
+        self.book = read_rules(file)
+
+    def changed(self, now: datetime) -> Rulebook | None:
+        """The rules in force from now on, if the file has changed them; else None. Cheap: asked before every batch.
+
+        now: the business time reached. Raises RulesFileError, once for each change of the file, where what it says
+        cannot be used, or would judge anew what has been judged: then the former rules stay in force.
+        """
+        stamp = _stamp(self._file)
+        if stamp == self._stamp:
+            return None
+        self._stamp = stamp
+        book = read_rules(self._file)
+        since = self.book.differs_from(book)
+        if since is None:
+            return None
+        if since < now:
+            raise RulesFileError(
+                f"{self._file}: what it changes holds from {business_day(since)}, but {business_day(now)} has been "
+                f"judged already: put it under [[rules]] with a valid_from that is still to come"
+            )
+        self.book = book
+        return book
+
+
+def _stamp(file: Path | None) -> Stamp | None:
+    """None: there is no such file."""
+    try:
+        found = file.stat() if file else None
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_size, found.st_ino) if found else None
