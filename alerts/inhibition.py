@@ -18,7 +18,7 @@ from alerts import tables as t
 from alerts.store import KEEPER, Note, Writing, portions
 from detectors.finding import Lead
 
-EXPLAINED = Fraction(4, 5)  # of the weaker one's events that the stronger one must hold; docs/decisions/h
+EXPLAINED = Fraction(4, 5)  # of the weaker one's events that the stronger one must hold; docs/decisions/j
 INHIBITED, RELEASED = "inhibited", "released"  # kinds of alert_event
 
 

@@ -2,6 +2,8 @@
 
 from detectors.detector import Detector
 from detectors.fund.upload_gap import UploadGap
+from detectors.fund.upload_gap_bills import UploadGapBills
+from detectors.fund.upload_gap_charges import UploadGapCharges
 from detectors.hospital.batch_admission import BatchAdmission
 from detectors.hospital.ghost_bed_absence import GhostBedAbsence
 from detectors.hospital.ghost_bed_no_service import GhostBedNoService
@@ -43,4 +45,6 @@ DETECTORS: tuple[Detector, ...] = (
     InventoryImbalance(),
     GhostBedNoService(),
     UploadGap(),
+    UploadGapBills(),
+    UploadGapCharges(),
 )

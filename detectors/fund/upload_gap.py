@@ -22,6 +22,8 @@ TICK = timedelta(microseconds=1)
 WEEK = 7 * DAY
 OF_GOODS = ("sale", "inv")  # missed while bills with goods are settled
 OF_PATIENTS = ("fee", "order", "presence")  # missed while patients lie in the wards
+LATE_CHECK = DAY  # a check at the bed may be uploaded so much later; readings 1
+LATE_UPLOAD = 72 * HOUR  # anything else; the same
 SETTLED = DAY  # work done so long ago is counted: what is told of it later leads back here; ours
 WATCHED = 3 * DAY  # of a silence: the work that goes on meanwhile. Who pauses longer by habit is not judged; ours
 FOLLOWED = 2 * WEEK  # whether the feed speaks again; ours
@@ -161,8 +163,6 @@ class UploadGap:
     irregular: tuple[str, ...] = ("inv", "order")  # told when there is something to tell; ours
     irregular_least: timedelta = WEEK  # for these, after 28 days of habit; ours
     irregular_times: int = 3  # the longest pause of their 28 days; ours
-    late_check: timedelta = DAY  # how long a check at the bed may come later; readings 1
-    late_upload: timedelta = 72 * HOUR  # anything else; the same
 
     def judge(self, unit: Unit) -> Iterator[Finding]:
         if unit.key.partition("/")[2] in (*OF_GOODS, *OF_PATIENTS):
@@ -171,7 +171,7 @@ class UploadGap:
 
     def judged(self, unit: Unit, pause: Pause) -> Iterator[Finding]:
         org, _, interface = unit.key.partition("/")
-        since, grace = pause.since, self.late_check if interface == "presence" else self.late_upload
+        since, grace = pause.since, grace_of(interface)
         if not due(unit, since + LEAST + grace):
             return
         watched = min(pause.to or NEVER, since + WATCHED)
@@ -253,19 +253,24 @@ class UploadGap:
             shows=work.shows,
             also=work.also,
             figures=(silent, Figure(work.figure, len(work.done), work.least, work.unit)),
-            exclusions=(self.waited_for(interface),),
+            exclusions=(waited_for(interface),),
             checks=checks_on_site(zh, en, pause),
             orgs=(org,),
         )
 
-    def waited_for(self, interface: str) -> Exclusion:
-        """X15: judged by business time, once a late upload was due."""
-        waited = hours(self.late_check if interface == "presence" else self.late_upload)
-        return not_applicable(
-            "X15",
-            f"按业务时间判断，已等待补传{waited:g}小时",
-            f"business time counts, and late uploads were waited for {waited:g} h",
-        )
+
+def grace_of(interface: str) -> timedelta:
+    return LATE_CHECK if interface == "presence" else LATE_UPLOAD
+
+
+def waited_for(interface: str) -> Exclusion:
+    """X15: judged by business time, once a late upload was due."""
+    waited = hours(grace_of(interface))
+    return not_applicable(
+        "X15",
+        f"按业务时间判断，已等待补传{waited:g}小时",
+        f"business time counts, and late uploads were waited for {waited:g} h",
+    )
 
 
 def due(unit: Unit, at: datetime) -> bool:

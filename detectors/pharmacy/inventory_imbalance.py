@@ -15,7 +15,7 @@ from detectors.file import File
 from detectors.finding import Check, Exclusion, Figure, Law, Level, Subject
 from detectors.ledger import STOCK, VISIT, Ledger, stock_of_lines
 from detectors.month import month_of
-from detectors.shelf import Allowance, Book, Missing, Movement, Rows, Shortage, may_be_short, shortages
+from detectors.shelf import NONE, Allowance, Book, Missing, Movement, Rows, Shortage, may_be_short, shortages
 from detectors.stays import in_scope
 from detectors.unit import DAY, HOUR, Cell, Link, Month, Touched, Unit, stay_key
 from detectors.wording import day_en, day_zh, hours
@@ -64,6 +64,7 @@ class Lack(NamedTuple):
 
     short: Shortage
     missing: Sequence[Missing]
+    new: Sequence[Missing]  # of these, what no other month counts
     over: timedelta  # how long it lasted, at least: the last thing known of it may not be the end
     silent: Sequence[Silence]  # of the stock feed: this time did not count
 
@@ -117,12 +118,17 @@ class InventoryImbalance:
             yield self.finding(unit, book, moves, lacks)
 
     def lack(self, unit: Unit, short: Shortage) -> Lack | None:
-        """None: another month's, soon over, or not yet old enough to be sure of it."""
+        """None: another month's, soon over, or not yet old enough to be sure of it.
+
+        What began in an earlier month is told again if this month alone adds more than is allowed for.
+        """
         month = month_of(unit.span.start)
         end = month.to or NEVER
         missing = [one for one in short.missing if one.row.happened_at < end]
         own = [one for one in missing if one.row.happened_at >= month.since]
-        if not own or not self.lasted(short, short.since, end):
+        goes_on = short.since < month.since
+        added = sum((one.packs for one in own), NONE)
+        if added <= (short.limit if goes_on else NONE) or not self.lasted(short, short.since, end):
             return None
         since, silent = self.heard(unit, short)
         if not self.lasted(short, since, end):
@@ -130,9 +136,9 @@ class InventoryImbalance:
         if unit.now < (due := since + self.lasts + self.grace):
             unit.wake(due)
             return None
-        shown = own if short.since < month.since else missing
-        known = max(self.lasts, shown[-1].movement.at - short.since)
-        return Lack(short, shown, known if short.to == NEVER else short.to - short.since, silent)
+        known = max(self.lasts, missing[-1].movement.at - short.since)
+        over = known if short.to == NEVER else short.to - short.since
+        return Lack(short, missing, own if goes_on else missing, over, silent)
 
     def lasted(self, short: Shortage, since: datetime, end: datetime) -> bool:
         """In what is known of it; ``end`` of the month."""
@@ -168,8 +174,8 @@ class InventoryImbalance:
 
     def finding(self, unit: Unit, book: Book, moves: Sequence[Movement], lacks: Sequence[Lack]) -> Finding:
         main = max(lacks, key=lambda lack: lack.short.packs)
-        missing = {(one.row.event_id, one.movement.line): one for lack in lacks for one in lack.missing}.values()
-        bills = {bill.event_id: bill for one in missing for bill in bills_with(book, one)}
+        new = {(one.row.event_id, one.movement.line): one for lack in lacks for one in lack.new}.values()
+        bills = {bill.event_id: bill for one in new for bill in bills_with(book, one)}
         opening = next(move for move in moves if move.is_count)
         zh, en = sentences(main)
         return Finding(
@@ -177,12 +183,12 @@ class InventoryImbalance:
             subject=Subject("drug", unit.key),
             zh=zh,
             en=en,
-            shows=[one.row for one in missing],
+            shows=[one.row for lack in lacks for one in lack.missing],
             also=[row for row in book.rows.inventory if row.happened_at >= main.short.count.at],
             figures=self.figures(main, book.rows),
             exclusions=(*tested(book), muted([one for lack in lacks for one in lack.silent], "inv")),
             checks=checks(main, unit.key.partition("/")[2]),
-            at_risk=sum(map(in_scope_of, missing)),
+            at_risk=sum(map(in_scope_of, new)),
             fund=sum(bill.fund for bill in bills.values()),
             hits=len(lacks),
         )
@@ -203,11 +209,11 @@ class InventoryImbalance:
 
 def rows_of(unit: Unit) -> Rows:
     """With those of the day after the month: they tell whether what began on its last day lasted."""
-    end = month_of(unit.span.start).to
+    end = unit.span.end
 
     def told(kind: type[E]) -> list[E]:
         rows = unit.rows(kind)
-        return rows if end is None or unit.now <= end else rows + unit.look(DAY_AFTER, kind, unit.key, end, end + DAY)
+        return rows if unit.now <= end else rows + unit.look(DAY_AFTER, kind, unit.key, end, end + DAY)
 
     return Rows(told(Inventory), told(Sale), told(Settlement), unit.rows(Fee))
 

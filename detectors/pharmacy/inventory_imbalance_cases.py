@@ -467,10 +467,16 @@ CASES = (
         (THREE, *ON_THE_LAST_DAY, purchase("04-01 10:59", "50"), IN_APRIL),
     ),
     Case(
-        "it goes on: each month tells its own",
+        "it goes on, and eleven packs more are missing: the next month tells it, too",
         IMBALANCE,
-        (THREE, *ON_THE_LAST_DAY, bill("04-03 09:00", "1"), IN_APRIL),
-        fires=(*fires("31 10:00", "31 11:00"), *fires("04-03 09:00", month="2024-04")),
+        (THREE, *ON_THE_LAST_DAY, bill("04-03 09:00", "11"), IN_APRIL),
+        fires=(*fires("31 10:00", "31 11:00"), *fires("31 10:00", "31 11:00", "04-03 09:00", month="2024-04")),
+    ),
+    Case(
+        "ten more: one lead is enough",
+        IMBALANCE,
+        (THREE, *ON_THE_LAST_DAY, bill("04-03 09:00", "10"), IN_APRIL),
+        fires=fires("31 10:00", "31 11:00"),
     ),
     Case(
         "most is missing in March, too much only in April",

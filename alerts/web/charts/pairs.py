@@ -10,7 +10,7 @@ from detectors.finding import Evidence, Figure
 
 MOST_ROWS = 30
 ROW = 27
-TOP = 46
+TOP = 50
 BACK, BACK_TO = 132, 400  # from the bill to its reversal
 AGAIN, AGAIN_TO = 452, 716  # from there to the next bill
 DAY = timedelta(days=1)
@@ -106,12 +106,12 @@ def _heads(drawing: Drawing, rows: int, back: Scale, again: Scale, words: Words)
     bottom = TOP + ROW * rows
     for scale, name in ((back, "until_back"), (again, "until_again")):
         drawing.box(scale.left, TOP - 8, scale.right - scale.left, bottom - TOP + 8, "fs")
-        drawing.text(scale.left, 12, words(f"chart.pairs.{name}"), "t3")
+        drawing.text(scale.left, 15, words(f"chart.pairs.{name}"), "t3")
         if scale.limit:
             x = scale.x(scale.limit)
             drawing.line(x, TOP - 14, x, bottom, "kred w2")
             drawing.text(x, TOP - 18, words.long(scale.limit), "tred t11 c")
-    drawing.text(WIDTH, 12, words("chart.pairs.amount"), "t3 e")
+    drawing.text(WIDTH, 15, words("chart.pairs.amount"), "t3 e")
 
 
 def _row(drawing: Drawing, y: float, pair: Pair, back: Scale, again: Scale, words: Words) -> None:

@@ -46,7 +46,7 @@ def stock(shown: Sequence[Evidence], also: Sequence[Evidence], figures: Sequence
     drawing = Drawing(height, words("chart.stock.label", n=len(bought), orgs=len(orgs)))
     if hand.single:
         _caps(drawing, hand, words)
-    _frame(drawing, lanes, TOP + HIGH + 16 if hand.single else 12, words)
+    _frame(drawing, lanes, TOP + HIGH + 16 if hand.single else 14, words)
     if hand.single:
         _tooth(drawing, axis, [event.at for event in bought], hand, words)
     _gauge(drawing, hand, words)
@@ -123,7 +123,7 @@ def _tooth(drawing: Drawing, axis: Axis, moments: Sequence[datetime], hand: Hand
 def _gauge(drawing: Drawing, hand: Hand, words: Words) -> None:
     """What was in hand, and what was added to it."""
     bottom, low, high = TOP + HIGH, hand.y(hand.before), hand.y(hand.after)
-    drawing.text((GAUGE + GAUGE_TO) / 2, 12, words("chart.stock.gravest"), "t3 t11 c")
+    drawing.text((GAUGE + GAUGE_TO) / 2, 14, words("chart.stock.gravest"), "t3 t11 c")
     drawing.box(GAUGE, low, GAUGE_TO - GAUGE, bottom - low, "fi")
     drawing.box(GAUGE, high, GAUGE_TO - GAUGE, low - high, "fred")
     if hand.cap is not None:
