@@ -1,4 +1,4 @@
-"""What a snooze promises: a subject is left in peace until its end unless it becomes graver, and all is written down."""
+"""What a snooze promises: a subject is left in peace until its end unless it grows graver, and all is written down."""
 
 from datetime import datetime, timedelta
 

@@ -14,6 +14,7 @@ TOP = 36
 LANE = 44
 SAME = 10  # pixels: marks nearer than this are told together
 MOST_PERSONS = 12
+LONG = 10  # characters of a prescription's number that are drawn
 NEAR = 74  # pixels that a label takes
 
 
@@ -52,7 +53,7 @@ def _by_person(
         taken: list[float] = []
         for script in (script for script in written if script.person == person):
             drawing.box(axis.x(script.at) - 5, y - 5, 10, 10, "fi")
-            said = f"{words('kind.rx')} {script.facts.get('rxno', '')}".strip()
+            said = f"{words('kind.rx')} {_short(script.facts.get('rxno', ''))}".strip()
             _label(drawing, axis.x(script.at), y + 17, said, taken)
         taken = []
         for group in _together(axis, [bill for bill in bills if bill.person == person]):
@@ -61,6 +62,11 @@ def _by_person(
                 drawing.disc(axis.x(bill.at), y, 5, "fred", title)
             _label(drawing, axis.x(group[0].at), y - 9, _said(group, words), taken)
     return drawing
+
+
+def _short(number: str) -> str:
+    """Its end, where it is long; the table has all of it."""
+    return number if len(number) <= LONG else f"…{number[-4:]}"
 
 
 def _together(axis: Axis, bills: Sequence[Evidence]) -> list[list[Evidence]]:
