@@ -342,7 +342,7 @@ def finish(processes: Sequence[BaseProcess]) -> None:
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(180)
     assert [process.exitcode for process in processes] == [0] * len(processes)
 
 
