@@ -660,6 +660,13 @@ def test_no_case_is_left_untold_in_a_city_of_some_size() -> None:
     assert simulation.untold == []
 
 
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_a_city_too_small_for_a_case_leaves_it_untold(seed: int) -> None:
+    simulation = Simulation(plan(persons=60, days=4, seed=seed))
+    assert list(simulation.lines())
+    assert simulation.untold
+
+
 # the honest city
 
 

@@ -243,7 +243,7 @@ class Stage:
     def apart(self, low: float, high: float) -> tuple[Org, Org]:
         """Two pharmacies so many kilometres from each other."""
         stores = self.places(lambda org: org.kind == "pharmacy" and not org.tags)
-        for _ in range(PATIENCE):
+        for _ in range(PATIENCE if len(stores) > 1 else 0):
             here, there = self.chance.sample(stores, 2)
             if low <= km(here, there) <= high:
                 return here, there
