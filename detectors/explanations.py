@@ -4,6 +4,7 @@ Whether an explanation silenced a detector can be told without a line in the det
 explanation rests on, and judge again. What is found then was explained away before.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -186,7 +187,7 @@ class Blind:
 
     @property
     def view(self) -> View:
-        return View(self.of.ticket, self.of.now, self.file, self.fact)
+        return dataclasses.replace(self.of, file=self.file, fact=self.fact)
 
     def file(self, place: Place) -> File:
         if place not in self._files:

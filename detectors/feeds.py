@@ -140,30 +140,28 @@ def _moment_en(moment: datetime) -> str:
     return f"{day_en(moment)} {clock(moment)}"
 
 
-def stays_concerned(arrival: Any, feed: File, now: datetime) -> Iterator[Touched]:
-    """The stays of the institution, when a charge or an order comes so late that a silence may have been judged.
-
-    Any: an event of any kind that a feed knows.
-    """
-    if is_late(arrival, now) and isinstance(arrival, Fee | Order):
+def stays_concerned(arrival: Fee | Order, feed: File, now: datetime) -> Iterator[Touched]:
+    """The stays of the institution, when a charge or an order comes so late that a silence may have been judged."""
+    if is_late(arrival, now):
         for stay in feed.kinds.get(Admission, ()):
             yield Touched(f"{stay.org}/{stay.visit}")
 
 
-def goods_concerned(arrival: Any, feed: File, now: datetime) -> Iterator[Touched]:
-    """The goods of the institution, by month, when a stock movement comes so late. Any: see ``stays_concerned``."""
-    if is_late(arrival, now) and isinstance(arrival, Inventory):
+def goods_concerned(arrival: Inventory, feed: File, now: datetime) -> Iterator[Touched]:
+    """The goods of the institution, by month, when a stock movement comes so late."""
+    if is_late(arrival, now):
         before = feed.rows(BEAT, EVER, arrival.happened_at - HOUR)
         since = month_of(before[-1].happened_at if before else arrival.happened_at).since
         for shelf in feed.rows(OnShelf, since, NEVER):
             yield Touched(f"{arrival.org}/{shelf.event_id}", month_of(shelf.happened_at).name)
 
 
-def is_late(arrival: Any, now: datetime) -> bool:
-    """Could its hour begin before a moment that was asked for? Any: see ``stays_concerned``."""
-    happened_at: datetime = arrival.happened_at
-    return now - happened_at >= SETTLED - HOUR
+def is_late(arrival: Fee | Order | Inventory, now: datetime) -> bool:
+    """Could its hour begin before a moment that was asked for?"""
+    return now - arrival.happened_at >= SETTLED - HOUR
 
 
-FEED_OF_STAYS: Link[Any] = Link(ledger=FEED, reads=frozenset({Beat}), units=stays_concerned)  # org/fee, org/order
-FEED_OF_GOODS: Link[Any] = Link(ledger=FEED, reads=frozenset({Beat}), units=goods_concerned)  # org/inv, cells: months
+# org/fee, org/order
+FEED_OF_STAYS = Link(ledger=FEED, reads=frozenset({BEAT}), led_by=frozenset({Fee, Order}), units=stays_concerned)
+# org/inv; cells: months
+FEED_OF_GOODS = Link(ledger=FEED, reads=frozenset({BEAT}), led_by=frozenset({Inventory}), units=goods_concerned)

@@ -1,8 +1,7 @@
 """Every detector gets its say, again whenever its unit turns out otherwise."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
@@ -11,10 +10,10 @@ from detectors.event import EVER, NEVER, Event, Kind, PersonRecord, Record
 from detectors.file import Fallen, File, Home
 from detectors.finding import Lead, Period, UnitId, Verdict
 from detectors.lead import lead_of
-from detectors.ledger import LEDGERS, PERSON, Ledger, Place, home_of, places
+from detectors.ledger import LEDGERS, PERSON, Place, home_of, places
 from detectors.memory import Memory, Missing, View, Wake
 from detectors.rules import Edition, Rules, rulebook
-from detectors.unit import HOUR, Span, Unit, day_end, day_start
+from detectors.unit import HOUR, Link, Span, Unit, day_end, day_start
 
 AT_ONCE = 2_000  # wakes judged in one go
 TICK = timedelta(microseconds=1)
@@ -84,14 +83,21 @@ def _completed(finding: Finding, cell: Period, span: Span) -> datetime:
     return max(span.start, last) if last < span.end else max(span.start, span.end - TICK)
 
 
-def _at_day_end(detector: Detector, units: Iterable[UnitId], event: Any, view: View) -> Iterator[Wake]:
-    """When the event's own day is over. Any: an Event.
+def _day_ends(event: Any, view: View) -> set[datetime]:
+    """When the event's own day is over, and no other day of which rows were known before it. Any: an Event.
 
-    A late one may lead a unit to rows elsewhere whose day is not over, and which could not know of the unit: those are
-    seen when today is over.
+    A late one may lead a unit to rows elsewhere whose day is not over, and which could not know of the unit.
     """
-    moments = {day_end(event.happened_at), day_end(view.now)} if detector.links else {day_end(event.happened_at)}
-    return (Wake(moment, unit) for unit in units for moment in moments)
+    return {day_end(event.happened_at), day_end(max(event.happened_at, view.before))}
+
+
+class Route(NamedTuple):
+    """Who is concerned by an event of some kind in one of its files. daily: judged when the day is over."""
+
+    ledger: str
+    keys: Callable[[Any], Sequence[str]]  # Any: an Event of that kind
+    gates: Sequence[tuple[Detector, Gate]]
+    links: Sequence[tuple[Detector, Link[Any], bool]]  # and whether daily
 
 
 class Judge:
@@ -112,19 +118,21 @@ class Judge:
         self.memory, self.publish, self.on_crash = memory, publish, on_crash
         self.now = EVER
         self._rules = rulebook(detectors)
-        self._readers: dict[Kind, list[tuple[Ledger, list[tuple[Detector, Gate]]]]] = defaultdict(list)
-        self._linked: dict[Kind, list[tuple[Detector, Any]]] = defaultdict(list)  # Any: a Link of that kind
+        self._routes = {kind: list(self._routes_of(kind)) for kind in {k for ledger in LEDGERS for k in ledger.keys}}
+
+    def _routes_of(self, kind: Kind) -> Iterator[Route]:
         for ledger in LEDGERS:
-            for kind in ledger.keys:
+            if kind in ledger.keys:
                 shown = ledger.kinds_of(kind)
                 gates = [(d, gate) for d, gate in self._gates() if d.of is ledger and not shown.isdisjoint(d.reads)]
-                if gates:
-                    self._readers[kind].append((ledger, gates))
-        for (detector, *_), *_ in self._rules:
-            for link in detector.links:
-                for kind in link.ledger.keys:
-                    if not link.ledger.kinds_of(kind).isdisjoint(link.reads):
-                        self._linked[kind].append((detector, link))
+                links = [
+                    (detector, link, detector.gate.at_day_end)
+                    for (detector, *_), *_ in self._rules
+                    for link in detector.links
+                    if link.ledger is ledger and kind in (link.led_by or (kind,)) and not shown.isdisjoint(link.reads)
+                ]
+                if gates or links:
+                    yield Route(ledger.name, ledger.keys[kind], gates, links)
 
     def _gates(self) -> Iterator[tuple[Detector, Gate]]:
         """One for each edition that has another than those before it: a unit is judged if any of them opens."""
@@ -178,16 +186,16 @@ class Judge:
             units, wakes = self._touched(rows, view)
             self._judge([(units, view)], wakes)
 
-    def tick(self) -> bool:
+    def tick(self, at_once: int = AT_ONCE) -> bool:
         """Publish what has become due. Several workers may tick at once. False: nothing more is due."""
-        due = self.memory.due(AT_ONCE)
+        due = self.memory.due(at_once)
         if due:
             crashed = self._judge([({wake.unit for wake in due}, self.memory.remember(()))])
             self.memory.woken(due)
             if crashed:  # its wake is kept, but must not hold up the others
                 now = self.memory.remember(()).now
                 self.memory.conclude({}, (), [Wake(now + HOUR, unit) for unit in crashed])
-        return len(due) == AT_ONCE
+        return len(due) == at_once
 
     def _touched(self, rows: Iterable[Any], view: View) -> tuple[set[UnitId], set[Wake]]:
         """The units that can see these rows: late or not, told for the first time or again. Any: Event or Fallen.
@@ -199,26 +207,23 @@ class Judge:
         for row in rows:
             fallen = isinstance(row, Fallen)
             event = row.event if fallen else row
-            kind = type(event)
-            for ledger, readers in self._readers.get(kind, ()):
-                for key in ledger.keys[kind](event):
-                    file = view.file(Place(ledger.name, key))
-                    for detector, gate in readers:
+            daily: set[UnitId] = set()
+            for ledger, keys, gates, links in self._routes[type(event)]:
+                for key in keys(event):
+                    file = view.file(Place(ledger, key))
+                    for detector, gate in gates:
                         # what is gone leaves too few rows behind for a gate to count
                         if fallen or gate.opens(event, file, detector.reads):
-                            found = [UnitId(detector.id, key, cell) for cell in detector.cell.touched(event, file)]
-                            if gate.at_day_end:
-                                wakes.update(_at_day_end(detector, found, event, view))
-                            else:
-                                units.update(found)
-            for detector, link in self._linked.get(kind, ()):
-                for key in link.ledger.keys[kind](event):
-                    for touched in link.units(event, view.file(Place(link.ledger.name, key)), view.now):
-                        unit = UnitId(detector.id, *touched)
-                        if detector.gate.at_day_end:
-                            wakes.update(_at_day_end(detector, [unit], event, view))
-                        else:
-                            units.add(unit)
+                            found = daily if gate.at_day_end else units
+                            for cell in detector.cell.touched(event, file):
+                                found.add(UnitId(detector.id, key, cell))
+                    for detector, link, at_day_end in links:
+                        found = daily if at_day_end else units
+                        for touched in link.units(event, file, view.before):
+                            found.add(UnitId(detector.id, *touched))
+            if daily:
+                for moment in _day_ends(event, view):
+                    wakes.update(Wake(moment, unit) for unit in daily)
         return units, wakes
 
     def _judge(self, asked: Sequence[tuple[Iterable[UnitId], View]], later: Iterable[Wake] = ()) -> set[UnitId]:
@@ -278,5 +283,5 @@ class Judge:
             read.add(place)
             return view.fact(place)
 
-        self._answer(unit, View(view.ticket, view.now, file, fact))
+        self._answer(unit, replace(view, file=file, fact=fact))
         return read

@@ -33,6 +33,7 @@ class View:
 
     ticket: int
     now: datetime  # the latest business time anybody has seen
+    before: datetime  # the same before these rows: nothing was judged by a later one without them
     file: Callable[[Place], File]  # raises Missing
     fact: Callable[[Place], Sequence[Any]]  # a subject's reference records, oldest first; raises Missing
 

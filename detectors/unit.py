@@ -192,7 +192,9 @@ class Link(Generic[E]):
 
     ledger: Ledger
     reads: frozenset[Kind]
-    units: Callable[[E, File, datetime], Iterable[Touched]]  # arrival, its file there, now -> units to judge
+    led_by: frozenset[Kind] | None = None  # whose arrival leads to units; None: of whatever enters the file
+    # arrival, its file there, the latest business time by which anything was judged without it -> units to judge
+    units: Callable[[E, File, datetime], Iterable[Touched]]
 
 
 class Unit:

@@ -31,6 +31,7 @@ class Memory:
         self._spoke: set[UnitId] = set()
 
     def remember(self, rows: Sequence[Any]) -> View:
+        before = self._now
         for row in rows:
             if isinstance(row, Fallen):
                 for ledger, key in places(row.event):
@@ -48,7 +49,7 @@ class Memory:
                 if row.happened_at > self._now:
                     self._now = row.happened_at
         self._ticket += 1
-        return View(self._ticket, self._now, self._file, self._records)
+        return View(self._ticket, self._now, before, self._file, self._records)
 
     def _file(self, place: Place) -> File:
         files = self._files[place.ledger]

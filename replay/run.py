@@ -26,6 +26,7 @@ from replay.recording import STDIN, Line, lines
 
 Standing = dict[UnitId, tuple[Lead, ...]]
 AT_ONCE = 20_000  # events a unit is judged after: lazily, since judging is pure
+WAKES = 1_000_000  # so that a unit that is due for several days is judged once
 LATENESS = timedelta(days=7)  # readings 1; the worker's settings have it by topic
 
 
@@ -45,7 +46,7 @@ def replay(
     for batch in batches:
         judge.learn([row for row in batch if isinstance(row, Record)])
         judge.hear([row for row in batch if not isinstance(row, Record)])
-        while judge.tick():
+        while judge.tick(WAKES):
             pass
     return {unit: leads for unit, leads in standing.items() if leads}
 
@@ -99,7 +100,7 @@ class Run:
         gc.freeze()  # the city's records: nothing of them is ever garbage
         for batch in _batches(event for source in sources for event in self._events(*source)):
             judge.hear(batch)
-            while judge.tick():
+            while judge.tick(WAKES):
                 pass
             self.on_events(len(batch))
         gc.unfreeze()

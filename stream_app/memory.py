@@ -81,7 +81,7 @@ if #subjects > 0 then
     end
 end
 local due = redis.call('ZRANGE', p .. ':due', 0, 0, 'WITHSCORES')[2] or ''
-return {ticket, string.format('%.0f', top), others, news, floor, due}
+return {ticket, string.format('%.0f', top), others, news, floor, due, state[2] or '0'}
 """
 
 # ARGV: prefix, blob {said [unit, ticket, [files]], silent [unit], wakes [member, score]}
@@ -248,7 +248,7 @@ class Memory:
             file.seen = ticket
         self._news_seen = ticket
         self._due_at = int(float(answer[5])) if answer[5] else 1 << 62
-        return View(ticket, moment(self._now), _Reader(self._synced, ticket), self._records)
+        return View(ticket, moment(self._now), moment(int(answer[6])), _Reader(self._synced, ticket), self._records)
 
     def _run(self, script: Any, *args: Any) -> Any:
         """Any: what the script returns. After a fault, first see whether this is still the server that we knew."""

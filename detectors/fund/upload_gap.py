@@ -1,13 +1,16 @@
 """An institution is at work, and one of its feeds is silent (数据上传中断)."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple
 
 from detectors.detector import Finding, Gate
-from detectors.event import CHINA, EVER, NEVER, Admission, Beat, Discharge, Event, Kind, Settlement, day_of
+from detectors.event import CHINA, NEVER, Admission, Beat, Discharge, Event, Kind, Settlement, day_of
 from detectors.exclusions import not_applicable
 from detectors.feeds import BEAT, HISTORY, LEAST, NAMES, patience
 from detectors.file import File
@@ -18,7 +21,6 @@ from detectors.unit import DAY, HOUR, Cell, Link, Span, Touched, Unit, stay_key
 from detectors.wording import clock, day_en, day_zh, hours
 
 UPLOAD = Law("5", "第三十九条第三项", "GZ10000201007000")  # 就诊数据非实时上传监管
-TICK = timedelta(microseconds=1)
 WEEK = 7 * DAY
 OF_GOODS = ("sale", "inv")  # missed while bills with goods are settled
 OF_PATIENTS = ("fee", "order", "presence")  # missed while patients lie in the wards
@@ -28,6 +30,8 @@ SETTLED = DAY  # work done so long ago is counted: what is told of it later lead
 WATCHED = 3 * DAY  # of a silence: the work that goes on meanwhile. Who pauses longer by habit is not judged; ours
 FOLLOWED = 2 * WEEK  # whether the feed speaks again; ours
 IN_WARD = 30 * DAY  # who was admitted earlier is not looked for; ours
+
+_time = attrgetter("happened_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,8 @@ class Week:
 
     def touched(self, arrival: Any, file: File) -> Iterator[str]:
         """Any: an event of any kind."""
-        yield monday(arrival.happened_at).isoformat()
+        day = day_of(arrival.happened_at)
+        yield from _weeks(day, day)
 
     def span(self, cell: str, file: File) -> Span:
         start = datetime.combine(date.fromisoformat(cell), time(), CHINA)
@@ -59,17 +64,16 @@ class Week:
         return Period(cell, span.start, span.end)
 
 
-def monday(moment: datetime) -> date:
-    day = day_of(moment)
-    return day - day.weekday() * DAY
-
-
 def weeks(org: str, interfaces: Sequence[str], since: datetime, until: datetime) -> Iterator[Touched]:
-    week, last = monday(since), monday(until)
-    while week <= last:
+    for week in _weeks(day_of(since), day_of(until)):
         for interface in interfaces:
-            yield Touched(f"{org}/{interface}", week.isoformat())
-        week += WEEK
+            yield Touched(f"{org}/{interface}", week)
+
+
+@lru_cache(maxsize=4096)
+def _weeks(since: date, until: date) -> tuple[str, ...]:
+    first = since - since.weekday() * DAY
+    return tuple((first + n * WEEK).isoformat() for n in range((until - first).days // 7 + 1))
 
 
 def spoke(arrival: Any, feed: File, now: datetime) -> Iterator[Touched]:
@@ -80,19 +84,20 @@ def spoke(arrival: Any, feed: File, now: datetime) -> Iterator[Touched]:
     interface, beats = INTERFACES.get(type(arrival)), feed.kinds.get(BEAT)
     if interface is None or not beats:
         return
-    moment, last = arrival.happened_at, beats[-1].happened_at
-    newest = moment - HOUR < last <= moment
-    own = beats[-1:] if newest else feed.rows(BEAT, moment - HOUR + TICK, moment + TICK)
-    if not own:
+    moment: datetime = arrival.happened_at
+    at = len(beats) - 1
+    if beats[at].happened_at > moment:
+        at = bisect_right(beats, moment, key=_time) - 1
+    own: datetime = beats[at].happened_at
+    if at < 0 or own <= moment - HOUR:
         return  # a sale, in the file of goods
-    before = beats[-2:-1] if newest else feed.rows(BEAT, EVER, moment - HOUR + TICK)[-1:]
-    since = moment
-    if before and moment - before[0].happened_at <= FOLLOWED + HOUR:
-        since = before[0].happened_at
-        if now - since < LEAST + DAY and since.weekday() <= own[0].happened_at.weekday():
+    since = own
+    if at and own - (before := beats[at - 1].happened_at) <= FOLLOWED + HOUR:
+        same_week = own - before < WEEK and before.weekday() <= own.weekday()
+        if same_week and now - before < LEAST + DAY:
             return  # no silence was judged meanwhile, and the week is under watch
-    until = moment if newest else min(last, moment + (HISTORY + 2) * DAY)  # it is part of a habit
-    yield from weeks(arrival.org, (interface,), since, until)
+        since = before
+    yield from weeks(arrival.org, (interface,), since, min(beats[-1].happened_at, own + (HISTORY + 2) * DAY))  # a habit
 
 
 def settled_meanwhile(bill: Settlement, bills: File, now: datetime) -> Iterator[Touched]:
