@@ -11,6 +11,8 @@ from detectors.finding import Certainty, Check, Exclusion, Figure, Law, Level, P
 from detectors.ledger import Ledger
 from detectors.unit import Cell, Link, Unit
 
+TICK = timedelta(microseconds=1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -55,17 +57,23 @@ class Gate:
         """``file`` has the arrival in it. Any: an Event of any kind."""
         if self.rows < 2:
             return True
+        if sum(len(file.kinds[kind]) for kind in kinds if kind in file.kinds) < self.rows:
+            return False
         since, until = arrival.happened_at - self.within, arrival.happened_at + self.within
-        near = [row for kind in kinds if kind in file.kinds for row in self._near(file, kind, since, until)]
-        return len(near) >= self.rows and (self.by is None or len(set(map(self.by, near))) >= self.rows)
+        near: set[Hashable] = set()
+        for n, row in enumerate(row for kind in kinds if kind in file.kinds for row in _near(file, kind, since, until)):
+            near.add(n if self.by is None else self.by(row))
+            if len(near) >= self.rows:
+                return True
+        return False
 
-    @staticmethod
-    def _near(file: File, kind: Kind, since: datetime, until: datetime) -> Sequence[Any]:
-        # the upper end is inclusive: two rows exactly ``within`` apart are near each other
-        rows = file.kinds[kind]
-        if rows and rows[0].happened_at >= since and rows[-1].happened_at <= until:
-            return rows
-        return file.rows(kind, since, until + timedelta(microseconds=1))
+
+def _near(file: File, kind: Kind, since: datetime, until: datetime) -> Iterable[Any]:
+    """The upper end is inclusive: two rows exactly ``within`` apart are near each other. Any: Events of the kind."""
+    rows = file.kinds[kind]
+    if rows and rows[0].happened_at >= since and rows[-1].happened_at <= until:
+        return rows
+    return file.rows(kind, since, until + TICK)
 
 
 ALWAYS = Gate(rows=0, within=timedelta(0))

@@ -24,6 +24,7 @@ class Answer:
     leads: tuple[Lead, ...]
     wake: datetime | None  # the earliest that was asked for: then it asks for the next
     ticket: int
+    read: frozenset[Place]  # all files and facts that the leads rest on; none where there are no leads
 
 
 class Found(NamedTuple):
@@ -83,12 +84,13 @@ def _completed(finding: Finding, cell: Period, span: Span) -> datetime:
     return max(span.start, last) if last < span.end else max(span.start, span.end - TICK)
 
 
-def _day_ends(event: Any, view: View) -> set[datetime]:
+def _day_ends(event: Any, view: View) -> Sequence[datetime]:
     """When the event's own day is over, and no other day of which rows were known before it. Any: an Event.
 
     A late one may lead a unit to rows elsewhere whose day is not over, and which could not know of the unit.
     """
-    return {day_end(event.happened_at), day_end(max(event.happened_at, view.before))}
+    own = day_end(event.happened_at)
+    return (own,) if view.before < own else (own, day_end(view.before))
 
 
 class Route(NamedTuple):
@@ -238,7 +240,7 @@ class Judge:
                         crashed.add(unit)
                     else:
                         answers[unit] = answer
-            said = {unit: (a.ticket, self._read_by(unit, asked)) for unit, a in answers.items() if a.leads}
+            said = {unit: (a.ticket, a.read) for unit, a in answers.items() if a.leads}
             wakes = [*(Wake(a.wake, unit) for unit, a in answers.items() if a.wake), *later]
             silent = [unit for unit, a in answers.items() if not a.leads]
             grown, spoken = self.memory.conclude(said, silent, wakes)
@@ -268,11 +270,14 @@ class Judge:
 
     def _answer(self, unit: UnitId, view: View) -> Answer:
         found, wake = find(self._rules.of(unit.detector), unit, view)
-        return Answer(tuple(one.lead for one in found), wake, view.ticket)
+        read = self._read_by(unit, view) if found else frozenset()
+        return Answer(tuple(one.lead for one in found), wake, view.ticket, read)
 
-    def _read_by(self, unit: UnitId, asked: Sequence[tuple[Iterable[UnitId], View]]) -> set[Place]:
-        """All files and facts that a unit looks at: judged once more, since judging is pure and findings are rare."""
-        view = next(view for units, view in asked if unit in units)
+    def _read_by(self, unit: UnitId, view: View) -> frozenset[Place]:
+        """All files and facts that a unit looks at: judged once more, since judging is pure and findings are rare.
+
+        At once: a record that somebody else corrects may be gone from the replica with the next that is fetched.
+        """
         read: set[Place] = set()
 
         def file(place: Place) -> File:
@@ -283,5 +288,5 @@ class Judge:
             read.add(place)
             return view.fact(place)
 
-        self._answer(unit, replace(view, file=file, fact=fact))
-        return read
+        find(self._rules.of(unit.detector), unit, replace(view, file=file, fact=fact))
+        return frozenset(read)

@@ -102,12 +102,14 @@ class Month:
     before: timedelta = timedelta(0)
 
     def touched(self, arrival: Any, file: File) -> Iterable[str]:
-        first = month_of(arrival.happened_at)
-        yield first.name
-        last = min(arrival.happened_at + self.before, file.last)
-        while first.to is not None and first.to <= last:
-            first = month_of(first.to)
-            yield first.name
+        month = month_of(arrival.happened_at)
+        names = [month.name]
+        if month.to is not None and month.to <= file.last:
+            last = min(arrival.happened_at + self.before, file.last)
+            while month.to is not None and month.to <= last:
+                month = month_of(month.to)
+                names.append(month.name)
+        return names
 
     def span(self, cell: str, file: File) -> Span:
         month = self.period(cell, file)
