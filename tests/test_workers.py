@@ -1,6 +1,8 @@
 """Several workers over one Redis, crashes and all, end with the leads of one quiet pass."""
 
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from threading import Event, Semaphore, Thread
@@ -12,11 +14,11 @@ from redis import Redis
 
 from detectors.case import admission, at, check, org, person, reversal, settlement, swipe
 from detectors.detector import Finding
-from detectors.event import OrgRecord, Record, Settlement
+from detectors.event import OrgRecord, Presence, Record, Settlement, Swipe
 from detectors.finding import Level, Subject
 from detectors.judge import Judge
-from detectors.ledger import BILLS
-from detectors.unit import Day
+from detectors.ledger import BILLS, PERSON, WARD
+from detectors.unit import Day, Link
 from detectors.wire import canonical
 from replay.memory import Memory as Dicts
 from replay.run import replay
@@ -151,6 +153,41 @@ def test_two_workers_interleaved_end_like_one_quiet_pass(redis, events, rng, siz
     table = {}
     keep(table, {}, verdicts)
     assert said(table) == quiet_pass(events)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meddler(Mirror):
+    """Something happens elsewhere whenever it is asked; it wants to see a ward, and has nothing to say."""
+
+    meddle: Callable[[], None]
+
+    def judge(self, unit):
+        self.meddle()
+        unit.look(self.links[0], Presence, "A/V")
+        return ()
+
+
+def test_a_record_corrected_while_a_lead_is_judged_loses_nothing(redis):
+    redis.flushall()
+    mine, other = Memory(redis), Memory(redis)
+    moved = person("P", at("01 00:00"), household="2")
+    mirror = Mirror(id="a", of=PERSON, reads=frozenset({Swipe}), cell=Day())
+    meddler = Meddler(
+        id="b",
+        of=PERSON,
+        reads=frozenset({Swipe}),
+        cell=Day(),
+        links=(Link(ledger=WARD, reads=frozenset({Presence}), units=lambda *_: ()),),
+        meddle=lambda: other.learn([moved]),
+    )
+    table, tickets = {}, {}
+    one = Judge(
+        memory=mine, detectors=[mirror, meddler], publish=lambda said: keep(table, tickets, said), on_crash=rising
+    )
+    swipes = [swipe("04 10:00"), swipe("04 11:00")]
+    for arrival in swipes:
+        one.hear([arrival])
+    assert said(table) == said(replay([[moved, *swipes]], [mirror, meddler], on_crash=rising))
 
 
 @settings(max_examples=40)
