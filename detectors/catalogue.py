@@ -16,6 +16,7 @@ from detectors.person.multi_org_burst import MultiOrgBurst
 from detectors.person.readmission_split import ReadmissionSplit
 from detectors.pharmacy.card_batch_swipe import CardBatchSwipe
 from detectors.pharmacy.empty_swipe_reverse import EmptySwipeReverse
+from detectors.pharmacy.empty_swipe_store import EmptySwipeStore
 from detectors.pharmacy.inventory_imbalance import InventoryImbalance
 from detectors.pharmacy.rx_missing_or_forged import RxMissingOrForged
 from detectors.pharmacy.rx_misused import RxMisused
@@ -41,6 +42,7 @@ DETECTORS: tuple[Detector, ...] = (
     IneligibleCredentialUse(),
     MultiOrgBurst(),
     EmptySwipeReverse(),
+    EmptySwipeStore(),
     DrugOverstock(),
     InventoryImbalance(),
     GhostBedNoService(),

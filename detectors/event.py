@@ -4,7 +4,7 @@ English names inside, the national name once, in ``field(name=...)``. Values are
 exists was read without complaint (detectors/wire.py) or written by hand in a case.
 """
 
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -438,6 +438,12 @@ class PersonRecord(Record, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     @property
     def subject(self) -> str:
         return self.person
+
+    @property
+    def tells_of(self) -> datetime:
+        """The earliest use that it may show in another light: a death is often entered later than it was."""
+        died = datetime.combine(self.died_on, time(), CHINA) if self.died_on else self.valid_from
+        return min(died, self.valid_from)
 
     @property
     def statuses(self) -> tuple[Status, ...]:

@@ -173,7 +173,7 @@ class Judge:
         for record in records:
             if isinstance(record, PersonRecord):
                 place = Place(PERSON.name, record.person)
-                people[place] = min(record.valid_from, people.get(place, record.valid_from))
+                people[place] = min(record.tells_of, people.get(place, record.tells_of))
         if people:
             view = self.memory.remember(())
             self.memory.fetch(view, people)

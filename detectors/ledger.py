@@ -164,6 +164,8 @@ def with_rx(event: Any, rx: str) -> Sequence[Any]:
 
 def bill_in_short(bill: Any, _org: str) -> Sequence[Any]:
     """Of a bill's lines, which goods, and "+" for their codes if there are any: nothing that grows with the basket."""
+    if isinstance(bill, SettlementReversal):
+        return (bill,)
     return (replace(bill, lines=tuple(map(_coded, filter(is_goods, bill.lines)))),)
 
 
@@ -258,12 +260,15 @@ RX = Ledger(
     "rx", {Prescription: lambda rx: (rx.rx,), Settlement: rx_of_lines, Sale: rx_sold}, keep=374 * DAY, rows=with_rx
 )  # readings 1: a year
 BILLS = Ledger(
-    "bills", {Settlement: lambda bill: (bill.org,)}, keep=150 * DAY, rows=bill_in_short
+    "bills",
+    dict.fromkeys((Settlement, SettlementReversal), lambda event: (event.org,)),
+    keep=150 * DAY,
+    rows=bill_in_short,
 )  # V1: the customers of 90 days, 14 days after, a month, 7 late
 FEED = Ledger(
     "feed",
     dict.fromkeys((*INTERFACES, Admission), feeds),
-    keep=45 * DAY,  # 28 days of custom (readings 6, F1), 1 day, 7 late
+    keep=80 * DAY,  # 28 days of custom (readings 6, F1), a month that is judged again, 14 after it, 7 late
     rows=signs_of_life,
     shows={
         **dict.fromkeys(INTERFACES, frozenset({Beat})),

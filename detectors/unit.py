@@ -250,6 +250,16 @@ class Unit:
             if bill is not None and self.span.reach <= bill.happened_at < self.span.end
         ]
 
+    def look_taken_back(self, link: Link[Any], key: str, reversal: SettlementReversal) -> Settlement | None:
+        """The bill that a reversal took back, looked up in a person's file; None if it never came.
+
+        Raises LookupError for a link that does not declare both kinds, or leads to other files.
+        """
+        if not {Settlement, SettlementReversal} <= link.reads:
+            raise LookupError("Settlement and SettlementReversal are not both among the kinds that this link declared")
+        bill: Settlement | None = self._look(Place(link.ledger.name, key)).taken_back(reversal)
+        return bill if bill is not None and bill.happened_at < self.horizon else None
+
     def look(
         self, link: Link[Any], kind: type[E], key: str, since: datetime = EVER, until: datetime = NEVER
     ) -> list[E]:

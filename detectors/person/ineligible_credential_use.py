@@ -76,7 +76,7 @@ class IneligibleCredentialUse:
 
     Why:         whoever keeps the credential goes on using it, or an institution invents visits of somebody who cannot
                  complain.
-    Blind spots: a death that nobody entered, or entered as of a day after the use; a lost card used at a till that does
+    Blind spots: a death that nobody entered, or whose day nobody told; a lost card used at a till that does
                  not say which credential it read; what was uploaded late (X16).
     False alarm: a status entered with a wrong day; an insurance that lapsed in the middle of a stay. Who could not yet
                  know the status is asked more softly: orange, and it says so.
@@ -180,12 +180,22 @@ def reasons(record: PersonRecord) -> tuple[str, ...]:
 def bars(records: Sequence[PersonRecord], at: datetime, grace: timedelta) -> list[Bar]:
     """All that hold at that time, the gravest first. ``records``: of one person, oldest first."""
     held = [record for record in reversed(records) if record.valid_from <= at]
-    if not held or not (now := reasons(held[0])):
-        return []
+    now = reasons(held[0]) if held else ()
     found = [bar_of(reason, held, grace) for reason in now]
+    if DEAD not in now and (entered := entered_later(records, grace)):
+        found.insert(0, entered)
     death = next((bar.began for bar in found if bar.reason == DEAD), None)
     # an insurance ends with the death: that alone does not stop the day of death from being settled
     return [bar for bar in found if (at > bar.since if bar.reason == DEAD else death is None or bar.began < death)]
+
+
+def entered_later(records: Sequence[PersonRecord], grace: timedelta) -> Bar | None:
+    """A death whose day the last record tells: it was one from that day on, whenever the record was made."""
+    last = records[-1]
+    if last.died_on is None:
+        return None
+    bar = bar_of(DEAD, records[::-1], grace)
+    return bar if bar.known else bar._replace(known=last.valid_from)
 
 
 def bar_of(reason: str, held: Sequence[PersonRecord], grace: timedelta) -> Bar:

@@ -65,9 +65,8 @@ class EmptySwipeReverse:
     """Fire when a person's bills for one drug are taken back within 30 minutes and made again, 3 times in 60 days.
 
     Why:         a bill that is taken back and made again leaves a record of care, or money, without any goods moving.
-    Blind spots: cycles spread over several persons: a store whose bills are quickly taken back for many is not seen,
-                 since the store's own file keeps no bill that was; another drug the second time; bills that name no
-                 goods; whether the goods were returned, since that record goes with the bill.
+    Blind spots: another drug the second time; bills that name no goods; whether the goods were returned, since that
+                 record goes with the bill. Cycles spread over several persons are the store's (empty_swipe_store.py).
     False alarm: a terminal that fails and is tried again after more than three minutes, on three days.
     Source:      docs/domain.md B4; readings.md 4.
     """

@@ -54,7 +54,6 @@ def a_store(stage: Stage) -> None:
     for nth, person in enumerate(people):
         cycle(stage, person, org, stage.chance.choice(COUNTER), stage.at(9, 9, day=stage.day + nth % days))
     stage.subject = Named("org", org.code)
-    stage.hypothesis = "a store's rate is named by domain.md B4, but readings 4 settle only the alert of a person"
     stage.level, stage.notes = "orange", f"{BUSY} bills of a store taken back within half an hour, in {days} days"
 
 
