@@ -20,6 +20,7 @@ from detectors.pharmacy.empty_swipe_store import EmptySwipeStore
 from detectors.pharmacy.inventory_imbalance import InventoryImbalance
 from detectors.pharmacy.rx_missing_or_forged import RxMissingOrForged
 from detectors.pharmacy.rx_misused import RxMisused
+from detectors.pharmacy.rx_one_hand import RxOneHand
 from detectors.pharmacy.rx_reused import RxReused
 from detectors.pharmacy.trace_code_repeat import TraceCodeRepeat
 from detectors.terminal.borrowed_shell import BorrowedShell
@@ -37,6 +38,7 @@ DETECTORS: tuple[Detector, ...] = (
     RxMissingOrForged(),
     RxMisused(),
     RxReused(),
+    RxOneHand(),
     SuspendedOrgSettlement(),
     BorrowedShell(),
     IneligibleCredentialUse(),

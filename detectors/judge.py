@@ -255,17 +255,17 @@ class Judge:
     def _ask(self, units: Iterable[UnitId], view: View) -> Iterator[tuple[UnitId, Answer | None]]:
         waiting = sorted(units)
         while waiting:
-            lacking: dict[UnitId, Place] = {}
+            lacking: dict[UnitId, Sequence[Place]] = {}
             for unit in waiting:
                 try:
                     yield unit, self._answer(unit, view)
                 except Missing as missing:
-                    lacking[unit] = missing.place
+                    lacking[unit] = missing.places
                 except Exception as crash:  # noqa: BLE001 - the one place: a detector that raises silences nobody else
                     self.on_crash(unit, crash)
                     yield unit, None
             if lacking:
-                self.memory.fetch(view, set(lacking.values()))
+                self.memory.fetch(view, {place for places in lacking.values() for place in places})
             waiting = list(lacking)  # judging is pure: what lacked a file is simply judged again
 
     def _answer(self, unit: UnitId, view: View) -> Answer:

@@ -163,7 +163,7 @@ def with_rx(event: Any, rx: str) -> Sequence[Any]:
 
 
 def bill_in_short(bill: Any, _org: str) -> Sequence[Any]:
-    """Of a bill's lines, which goods, and "+" for their codes if there are any: nothing that grows with the basket."""
+    """Of a bill's lines, which goods, on which prescription, and "+" for their codes if there are any."""
     if isinstance(bill, SettlementReversal):
         return (bill,)
     return (replace(bill, lines=tuple(map(_coded, filter(is_goods, bill.lines)))),)
@@ -177,6 +177,7 @@ def _coded(line: Line) -> Line:
         price=_FREE,
         amount=ZERO,
         list_type=line.list_type,
+        rx=line.rx,
         traces=("+",) if line.traces else (),
     )
 

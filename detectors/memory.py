@@ -20,11 +20,11 @@ class Wake(NamedTuple):
 
 
 class Missing(Exception):  # noqa: N818 - a question, not a fault
-    """This was not read since the ticket was taken: fetch it, and judge again."""
+    """These were not read since the ticket was taken: fetch them, and judge again."""
 
-    def __init__(self, place: Place) -> None:
-        super().__init__(place)
-        self.place = place
+    def __init__(self, *places: Place) -> None:
+        super().__init__(*places)
+        self.places = places
 
 
 @dataclass(frozen=True, slots=True)

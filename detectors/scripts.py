@@ -1,12 +1,19 @@
 """Prescriptions and what was settled on them (处方流转)."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from detectors.event import Line, Prescription, Sale, Settlement
-from detectors.ledger import is_goods
+from detectors.file import File
+from detectors.ledger import RX, is_goods
+from detectors.month import month_of
+from detectors.unit import DAY, Link, Touched
+
+LATEST = 8 * DAY  # later than 7 days no bill is taken (readings 1)
+EARLIER = 30 * DAY  # before the month of a store: where the first use may lie; domain.md B5 looks back so far
 
 
 class Use(NamedTuple):
@@ -69,3 +76,27 @@ def naming_no_rx(bill: Settlement) -> list[Line]:
 def rx_told_by_sale(bill: Settlement, sales: Iterable[Sale]) -> frozenset[str]:
     """The items for which the record of the same dispensing names one."""
     return frozenset(sale.item for sale in sales if sale.rx and sale.bill == bill.bill and sale.org == bill.org)
+
+
+def by_number(bills: Iterable[Settlement]) -> dict[str, list[Settlement]]:
+    found: dict[str, list[Settlement]] = defaultdict(list)
+    for bill in bills:
+        for rx in dict.fromkeys(line.rx for line in bill.lines if line.rx):
+            found[rx].append(bill)
+    return found
+
+
+def used_at(script: Prescription, number: File, now: datetime) -> Iterator[Touched]:
+    """A prescription tells whose the number is, whose hand, and whether it is handed out in parts."""
+    for bill in number.kinds.get(Settlement, ()):
+        month, until = month_of(bill.happened_at), min(now, bill.happened_at + EARLIER)
+        yield Touched(bill.org, month.name)
+        while month.to is not None and month.to <= until:
+            month = month_of(month.to)
+            yield Touched(bill.org, month.name)
+
+
+# the bills of a number at the store itself are the store's own: their arrival touches it without being led here
+SCRIPTS: Link[Any] = Link(
+    ledger=RX, reads=frozenset({Prescription, Settlement}), led_by=frozenset({Prescription}), units=used_at
+)

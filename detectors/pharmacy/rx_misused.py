@@ -65,8 +65,7 @@ class RxMisused:
     """Fire on a number used by two persons, twice for a drug, for more than prescribed, unknown, or of nobody at work.
 
     Why:         one genuine prescription is settled many times, or the number and its doctor are made up.
-    Blind spots: a number copied from a prescription that nobody fetched; goods told in fee uploads only; one doctor who
-                 writes nearly all of a store's prescriptions.
+    Blind spots: a number copied from a prescription that nobody fetched; goods told in fee uploads only.
     False alarm: a prescription of another province, which the centre does not know; a substitute of another group.
                  Where two hospitals number alike, each person's own prescription counts.
     Source:      docs/domain.md B5; readings 6: unknown numbers count for pharmacies only.

@@ -66,9 +66,10 @@ CASES = (
         ),
     ),
     Case(
-        "of different drugs: each is told for itself",
+        "of different drugs",
         REUSED,
         (*twice("7", "8"), *(handed("06 09:00", who, rx="9", item="Y", event_id=f"9/{who}") for who in "PQ"), NEXT_DAY),
+        fires=fires("7/P", "8/P", "7/Q", "8/Q", "9/P", "9/Q", level="red"),
     ),
     Case(
         "at different stores: each is told for itself",
