@@ -8,7 +8,7 @@ lead.
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -132,6 +132,25 @@ class Explained(Struct, frozen=True, kw_only=True):
 
 
 S = TypeVar("S", bound=Said)
+
+
+class Known(Protocol):
+    """What was remembered, live or of a recording."""
+
+    @property
+    def view(self) -> View: ...
+
+    @property
+    def fallen(self) -> Fallen: ...
+
+    def files(self, place: Place) -> Iterator[Place]:
+        """Those that there are; a "*" at either end of the key stands for anything."""
+
+
+def places_of(subject: Subject, known: Known, *, whole: bool = True) -> list[Place]:
+    """The files that there are of a subject. whole: those too that are found only by looking at every key."""
+    patterns = [place for place in files_of(subject) if whole or ANY not in place.key]
+    return list(dict.fromkeys(place for pattern in patterns for place in known.files(pattern)))
 
 
 def files_of(subject: Subject) -> list[Place]:

@@ -354,6 +354,15 @@ def written(value: Any) -> Any:
     return "inf" if value == float("inf") else value
 
 
+def limit_in_words(value: object) -> str:
+    """A list of lists is rows of a table: "200 100, 1500 300"."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {limit_in_words(one)}" for key, one in value.items())
+    if not isinstance(value, list):
+        return str(value)
+    return (", " if any(isinstance(one, list) for one in value) else " ").join(map(limit_in_words, value))
+
+
 def thresholds(detector: Detector) -> dict[str, Any]:
     """Each threshold of a detector as ``written``. Any: JSON values."""
     return {field.name: written(getattr(detector, field.name)) for field in fields(detector)}  # type: ignore[arg-type]  # all are dataclasses

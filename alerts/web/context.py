@@ -1,5 +1,7 @@
 """What every request needs: the store, the gate, the hub, and the words of the reader's language."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -11,6 +13,11 @@ from alerts.web.desk import Desk
 from alerts.web.gate import COOKIE, Clock, Gate, check_origin
 from alerts.web.live import Hub
 from alerts.web.wording import Lang, Words
+from detectors.nearness import Known
+from detectors.rules import Rulebook
+
+# the live memory and the rules in force; OSError: it cannot be read
+Remembered = Callable[[], AbstractContextManager[tuple[Known, Rulebook]]]
 
 LANG_COOKIE, THEME_COOKIE = "fundwatch_lang", "fundwatch_theme"
 YEAR_S = 365 * 86_400
@@ -24,6 +31,7 @@ class Context:
     gate: Gate
     hub: Hub
     clock: Clock
+    remembered: Remembered | None = None  # the live memory, where the feed was told of one
 
 
 def context(request: Request) -> Context:

@@ -141,7 +141,7 @@ def lead_page(told: Told, words: Words) -> LeadPage:
         org=words.org(row.orgs[0]) if row.orgs else "",
         orgs=[words.org(org) for org in row.orgs],
         period=words.days(row.period_from, row.period_to),
-        figures=[_figure(figure, words) for figure in figures],
+        figures=[figure_line(figure, words) for figure in figures],
         chart=chart(
             row.detector,
             evidence,
@@ -197,7 +197,7 @@ def _camera(alert: Alert) -> tuple[datetime, datetime] | None:
     return None
 
 
-def _figure(figure: Figure, words: Words) -> FigureLine:
+def figure_line(figure: Figure, words: Words) -> FigureLine:
     name = words.known("figure", figure.name)
     observed = words.quantity(figure.observed, figure.unit)
     if figure.threshold is None or isinstance(figure.observed, str) or isinstance(figure.threshold, str):

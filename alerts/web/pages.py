@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import anyio
 import msgspec
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Form, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from msgspec import Struct
@@ -33,6 +33,7 @@ from alerts.web.desk import STATUSES, Choice, Desk, choice
 from alerts.web.gate import COOKIE, LASTS, Clock, LoginNeededError, check_origin, is_secure, local_path
 from alerts.web.lead_page import lead_page, summary
 from alerts.web.live import Resync, Shown
+from alerts.web.nearly import NearlyPage, told_nearly
 from alerts.web.problems import Problem
 from alerts.web.wording import LANGS, Lang, Words, catalogue
 from detectors.finding import Level
@@ -250,7 +251,24 @@ def lead(request: Request, desk: AtDesk, asks: Asks, words: Speaks, alert_id: st
     if told is None:
         raise HTTPException(404)
     desk.viewed(alert_id, asks.clock(), "page")
-    return _page(request, "lead.html", words, lead=lead_page(told, words), seq=seq, account=desk.account, reads=True)
+    return _page(
+        request,
+        "lead.html",
+        words,
+        lead=lead_page(told, words),
+        seq=seq,
+        asks_memory=asks.remembered is not None,
+        account=desk.account,
+        reads=True,
+    )
+
+
+@router.get("/alerts/{alert_id}/nearly")
+def nearly(
+    request: Request, desk: AtDesk, asked: Annotated[NearlyPage, Depends(told_nearly)], words: Speaks
+) -> Response:
+    """Why the other rules said nothing."""
+    return _page(request, "nearly.html", words, asked=asked, account=desk.account, reads=True)
 
 
 @router.post("/alerts/{alert_id}/snooze")

@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 JSON = "application/problem+json"
 
 
+class MemoryAwayError(Exception):
+    """The live memory cannot be asked, or too many ask at once."""
+
+
 class Problem(NamedTuple):
     """``code`` names its texts and is what a program tells it by."""
 
@@ -68,6 +72,7 @@ def tell(app: FastAPI, draw: Draw, speak: Speak) -> None:
     on(RequestValidationError, lambda error: Problem(400, "bad_request", _which(error)))
     on(HTTPException, _of_http)
     on(Exception, lambda _: Problem(500, "failed"))
+    on(MemoryAwayError, lambda _: Problem(503, "memory_away"))
     for away in STORE_AWAY:
         on(away, lambda _: Problem(503, "store_away"))
 

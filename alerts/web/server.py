@@ -15,7 +15,7 @@ from fastapi.staticfiles import StaticFiles
 
 from alerts.store import STORE_AWAY, Store, StoreError
 from alerts.web import api, pages, problems
-from alerts.web.context import Asks, Context, any_words
+from alerts.web.context import Asks, Context, Remembered, any_words
 from alerts.web.gate import Clock, Gate, SafeHeaders, wall_clock
 from alerts.web.live import Hub
 
@@ -25,14 +25,19 @@ LOOPBACK = "127.0.0.1"
 log = logging.getLogger(__name__)
 
 
-def create_app(store: Store, *, secret: str, clock: Clock = wall_clock) -> FastAPI:
-    """The feed over a store. ``secret``: at least 32 characters; it signs the sessions."""
+def create_app(
+    store: Store, *, secret: str, clock: Clock = wall_clock, remembered: Remembered | None = None
+) -> FastAPI:
+    """The feed over a store. ``secret``: at least 32 characters; it signs the sessions.
+
+    remembered: the live memory, of which a page asks why rules said nothing; None: that page is not there.
+    """
     gate = Gate(store, secret, clock)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         hub = Hub(store, clock)
-        app.state.context = Context(store, gate, hub, clock)
+        app.state.context = Context(store, gate, hub, clock, remembered)
         async with hub.running():
             yield
 
@@ -81,12 +86,18 @@ def _status(code: int, said: str) -> Response:
     return Response(msgspec.json.encode({"status": said}), code, media_type="application/json")
 
 
-def serve(store_url: str, host: str = LOOPBACK, port: int = 8000, secret: str = "") -> None:
+def serve(
+    store_url: str,
+    host: str = LOOPBACK,
+    port: int = 8000,
+    secret: str = "",
+    remembered: Remembered | None = None,
+) -> None:
     """Serve the feed until SIGTERM or Ctrl-C. Raises StoreError if the store is not made ready."""
     store = Store.open(store_url)
     try:
         config = uvicorn.Config(
-            create_app(store, secret=secret),
+            create_app(store, secret=secret, remembered=remembered),
             host=host,
             port=port,
             timeout_graceful_shutdown=STOP_S,

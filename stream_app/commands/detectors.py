@@ -23,7 +23,7 @@ from detectors.detector import Detector
 from detectors.event import Record
 from detectors.finding import Law, Level
 from detectors.nearness import name_of
-from detectors.rules import ALWAYS, Edition, Limit, Rulebook, as_toml, business_day, thresholds
+from detectors.rules import ALWAYS, Edition, Limit, Rulebook, as_toml, business_day, limit_in_words, thresholds
 from stream_app.rulebook import read_rules
 from stream_app.settings import Settings
 
@@ -209,12 +209,14 @@ def _in_words(entry: Entry) -> Iterator[str]:
     yield f"Thresholds in force{_from(entry.valid_from)}:"
     width = max(map(len, entry.thresholds), default=0)
     for name, value in entry.thresholds.items():
-        yield f"  {name:{width}}  {shown(value)}" + (f"   # {entry.meanings[name]}" if name in entry.meanings else "")
+        yield f"  {name:{width}}  {limit_in_words(value)}" + (
+            f"   # {entry.meanings[name]}" if name in entry.meanings else ""
+        )
     for before, after in zip(entry.editions, entry.editions[1:], strict=False):
         yield f"Changed{_from(after.valid_from)} (rule version {after.rule_version}):"
         for name, value in after.thresholds.items():
             if value != before.thresholds[name]:
-                yield f"  {name}  {shown(before.thresholds[name])} -> {shown(value)}"
+                yield f"  {name}  {limit_in_words(before.thresholds[name])} -> {limit_in_words(value)}"
 
 
 def _from(moment: datetime | None) -> str:
@@ -224,15 +226,6 @@ def _from(moment: datetime | None) -> str:
 def _law(law: Law) -> str:
     library = f", rule library {law.rule_library_code}" if law.rule_library_code else ""
     return f"{law.article}, cause {law.cause_code}{library}"
-
-
-def shown(value: object) -> str:
-    """A list of lists is rows of a table: "200 100, 1500 300"."""
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {shown(one)}" for key, one in value.items())
-    if not isinstance(value, list):
-        return str(value)
-    return (", " if any(isinstance(one, list) for one in value) else " ").join(map(shown, value))
 
 
 # docs/detectors.md
@@ -269,7 +262,7 @@ def _section(detector: Detector, entry: Entry) -> Iterator[str]:
     if entry.thresholds:
         yield from ("", "| threshold | default | |", "|---|---|---|")
     for name, value in entry.thresholds.items():
-        yield f"| `{name}` | {_cell(shown(value))} | {_cell(entry.meanings.get(name, ''))} |"
+        yield f"| `{name}` | {_cell(limit_in_words(value))} | {_cell(entry.meanings.get(name, ''))} |"
     yield from ("", "Fires:", "", *(f"* {case.name}" for case in cases if case.fires))
     yield from ("", "Lets pass:", "", *(f"* {case.name}" for case in cases if not case.fires))
 

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 import click
 import msgspec
@@ -13,41 +12,28 @@ from alerts.web.wording import catalogue
 from detectors.catalogue import DETECTORS
 from detectors.easing import NEVER_MATCHES
 from detectors.event import CHINA
-from detectors.explanations import Fallen
 from detectors.finding import Figure, Subject
 from detectors.ledger import Place
 from detectors.memory import View
 from detectors.nearness import (
-    ANY,
     FILES,
     Changed,
     Explained,
+    Known,
     NearMiss,
     Said,
     Spoken,
     Way,
-    files_of,
     name_of,
     near_misses,
+    places_of,
 )
-from stream_app.commands.detectors import shown, unknown
+from detectors.rules import limit_in_words
+from stream_app.commands.detectors import unknown
 from stream_app.rulebook import read_rules
 from stream_app.settings import Settings
 
 NAMES = sorted({name for detector in DETECTORS for name in (detector.id, name_of(detector))})
-
-
-class Known(Protocol):
-    """What was remembered, live or of a recording."""
-
-    @property
-    def view(self) -> View: ...
-
-    @property
-    def fallen(self) -> Fallen: ...
-
-    def files(self, place: Place) -> Iterator[Place]:
-        """Those that there are; a "*" at either end of the key stands for anything."""
 
 
 @click.command()
@@ -141,18 +127,13 @@ def _found(text: str, known: Known) -> tuple[Subject, list[Place]]:
     kind, colon, name = text.partition(":")
     named = [Subject(kind, name)] if colon and kind in FILES else [Subject(kind, text) for kind in FILES]
     for whole in (False, True):  # what is found only by looking at every key comes second
-        found = [(one, places) for one in named if (places := _places(one, known, whole=whole))]
+        found = [(one, places) for one in named if (places := places_of(one, known, whole=whole))]
         if len(found) > 1:
             kinds = " or ".join(f"{one.kind}:{one.id}" for one, _ in found)
             raise click.UsageError(f"{text} is not one thing only: {kinds}")
         if found:
-            return found[0][0], found[0][1] if whole else _places(found[0][0], known, whole=True)
+            return found[0][0], found[0][1] if whole else places_of(found[0][0], known)
     raise click.ClickException(f"nothing is known of {text}")
-
-
-def _places(subject: Subject, known: Known, *, whole: bool) -> list[Place]:
-    patterns = [place for place in files_of(subject) if whole or ANY not in place.key]
-    return list(dict.fromkeys(place for pattern in patterns for place in known.files(pattern)))
 
 
 # for people to read
@@ -230,4 +211,4 @@ def _way(way: Way) -> str:
 def _changed(one: Changed) -> str:
     if one.would_do in ([], NEVER_MATCHES):
         return f"{one.threshold} not naming it"
-    return f"{one.threshold} {shown(one.would_do)} instead of {shown(one.in_force)}"
+    return f"{one.threshold} {limit_in_words(one.would_do)} instead of {limit_in_words(one.in_force)}"

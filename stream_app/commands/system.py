@@ -4,10 +4,15 @@ import asyncio
 import json
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
 
+from detectors.nearness import Known
+from detectors.rules import Rulebook
 from stream_app.settings import Settings
 
 INTERRUPTED = 130
@@ -105,7 +110,24 @@ def feed(data: Path | None) -> None:
             "feed.secret is not set: it signs the sessions, and takes 32 characters or more. Put one into a file "
             'that only the feed can read (openssl rand -base64 48) and name it: FUNDWATCH_FEED__SECRET_FILE="…"'
         )
-    serve(settings.store.url, settings.feed.host, settings.feed.port, settings.feed.secret.get_secret_value())
+    secret = settings.feed.secret.get_secret_value()
+    serve(settings.store.url, settings.feed.host, settings.feed.port, secret, partial(_remembered, settings))
+
+
+@contextmanager
+def _remembered(settings: Settings) -> Iterator[tuple[Known, Rulebook]]:
+    """The live memory as it is, and the rules in force. Raises OSError where it cannot be read."""
+    from redis import Redis
+    from redis.exceptions import RedisError
+
+    from stream_app.looking import Looking
+    from stream_app.rulebook import read_rules
+
+    try:
+        with Redis.from_url(settings.redis.url, socket_timeout=10) as redis:
+            yield Looking(redis, f"{{{settings.redis.prefix}}}"), read_rules(settings.rules.file)
+    except RedisError as error:
+        raise ConnectionError(str(error)) from error
 
 
 @click.command()

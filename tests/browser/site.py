@@ -17,6 +17,7 @@ from alerts.accounts import Role, account, add_account
 from alerts.keeper import keep
 from alerts.migrations import upgrade
 from alerts.store import Store
+from alerts.web.context import Remembered
 from alerts.web.gate import Gate
 from alerts.web.server import create_app
 from detectors.finding import Lead, Verdict
@@ -78,10 +79,12 @@ def until(met: Callable[[], T]) -> T:
 
 
 @contextmanager
-def serving(store: Store, clock: Callable[[], datetime] = now, port: int = 0) -> Iterator[str]:
+def serving(
+    store: Store, clock: Callable[[], datetime] = now, port: int = 0, remembered: Remembered | None = None
+) -> Iterator[str]:
     """The feed over HTTP; its address."""
     listening = socket.create_server(("127.0.0.1", port))
-    app = create_app(store, secret=SECRET, clock=clock)
+    app = create_app(store, secret=SECRET, clock=clock, remembered=remembered)
     config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

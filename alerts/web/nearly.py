@@ -1,0 +1,132 @@
+"""Why the other rules said nothing of a lead's subject: asked of the live memory when somebody wants to know."""
+
+from collections.abc import Iterator, Sequence
+from threading import BoundedSemaphore
+from typing import Annotated, NamedTuple
+
+from fastapi import Depends, HTTPException, Request
+
+from alerts.store import LeadRow
+from alerts.web.context import AtDesk, Remembered, Speaks, context
+from alerts.web.lead_page import FigureLine, figure_line
+from alerts.web.problems import MemoryAwayError
+from alerts.web.wording import Mask, Words
+from detectors.easing import NEVER_MATCHES
+from detectors.finding import Level, Subject
+from detectors.nearness import Changed, Explained, Said, Way, near_misses, places_of
+from detectors.rules import limit_in_words
+
+ASKED_AT_ONCE = 2  # each takes a processor for some seconds
+WAITS_S = 15.0
+
+
+class Nearly(NamedTuple):
+    """What a rule says, or nearly says. ways: what would make a lead of it, in words; none: there is one."""
+
+    level: Level
+    about: str
+    figures: Sequence[FigureLine]
+    ways: Sequence[str]
+
+
+class Asked(NamedTuple):
+    """One rule, and what it saw. seen: of which records; since when, until when."""
+
+    rule: str
+    detector: str
+    seen: str
+    said: Sequence[Nearly]
+
+    @property
+    def state(self) -> str:
+        """ "spoke", "near" or "silent"."""
+        if not self.said:
+            return "silent"
+        return "near" if all(one.ways for one in self.said) else "spoke"
+
+
+class NearlyPage(NamedTuple):
+    row: LeadRow
+    subject: str
+    now: str  # business time of the memory
+    rules: Sequence[Asked]  # those that spoke first, then those that nearly did
+
+
+_asking = BoundedSemaphore(ASKED_AT_ONCE)
+_ORDER = ("spoke", "near", "silent")
+
+
+def remembered(request: Request) -> Remembered:
+    """Raises HTTPException (404) where the feed was started without a memory to ask."""
+    found = context(request).remembered
+    if found is None:
+        raise HTTPException(404)
+    return found
+
+
+def nearly_page(row: LeadRow, ask: Remembered, words: Words) -> NearlyPage:
+    """Raises MemoryAwayError."""
+    subject = Subject(row.subject_kind, row.subject_id)
+    if not _asking.acquire(timeout=WAITS_S):
+        raise MemoryAwayError
+    try:
+        with ask() as (known, rules):
+            told = near_misses(
+                subject, places_of(subject, known), known.view, rules, fallen=known.fallen, thorough=False
+            )
+            now = words.moment(known.view.now)
+    except OSError as error:
+        raise MemoryAwayError from error
+    finally:
+        _asking.release()
+    mask = Mask.of(words, subject.id.split("/"))
+    asked = sorted((_asked(one, mask, words) for one in told), key=lambda one: _ORDER.index(one.state))
+    return NearlyPage(row, words.subject(subject.kind, subject.id), now, asked)
+
+
+def _asked(one: Explained, mask: Mask, words: Words) -> Asked:
+    spoken = [_nearly(lead, (), words) for lead in one.leads]
+    missed = [_nearly(miss, [_way(way, mask, words) for way in miss.ways], words) for miss in one.near_misses]
+    seen = "nearly.seen.none" if one.since is None or one.to is None else "nearly.seen"
+    count = sum(one.rows.values())
+    span = words.days(one.since, one.to) if one.since and one.to else ""
+    return Asked(words.known("detector", one.name), one.detector, words(seen, n=count, span=span), [*spoken, *missed])
+
+
+def _nearly(said: Said, ways: Sequence[str], words: Words) -> Nearly:
+    period = words.days(said.period.since, said.period.to) if said.period.name else ""
+    figures = [figure_line(figure, words) for figure in said.figures]
+    about = "　".join(filter(None, (words.subject(said.subject.kind, said.subject.id), period)))
+    return Nearly(said.level, about, figures, ways)
+
+
+def _way(way: Way, mask: Mask, words: Words) -> str:
+    if way.excused:
+        facts = "；" if words.lang == "zh" else "; "
+        situation = words.known("exclusion", way.excused.code)
+        return words("nearly.way.excused", situation=situation, facts=mask(facts.join(way.excused.facts)))
+    return words("nearly.way.limits", limits=words("nearly.and").join(_limits(way.thresholds, words)))
+
+
+def _limits(changed: Sequence[Changed], words: Words) -> Iterator[str]:
+    for one in changed:
+        if one.would_do in ([], NEVER_MATCHES):
+            yield words("nearly.way.unnamed", name=one.threshold)
+            continue
+        yield words(
+            "nearly.way.limit",
+            name=one.threshold,
+            then=limit_in_words(one.would_do),
+            now=limit_in_words(one.in_force),
+        )
+
+
+Memory = Annotated[Remembered, Depends(remembered)]
+
+
+def told_nearly(desk: AtDesk, words: Speaks, ask: Memory, alert_id: str) -> NearlyPage:
+    """Of the lead of this id. Raises HTTPException (404), MemoryAwayError."""
+    told = desk.told(alert_id)
+    if told is None:
+        raise HTTPException(404)
+    return nearly_page(told.detail.row, ask, words)
