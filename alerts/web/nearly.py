@@ -49,7 +49,11 @@ class NearlyPage(NamedTuple):
     row: LeadRow
     subject: str
     now: str  # business time of the memory
-    rules: Sequence[Asked]  # those that spoke first, then those that nearly did
+    rules: Sequence[Asked]  # those that spoke first, then those that nearly did, then the others
+
+    @property
+    def silent(self) -> Sequence[Asked]:
+        return [rule for rule in self.rules if not rule.said]
 
 
 _asking = BoundedSemaphore(ASKED_AT_ONCE)
