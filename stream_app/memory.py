@@ -39,6 +39,7 @@ from stream_app.rows import happened_at, pack, unpack
 
 NEWS_KEPT = 100_000  # changes of reference records a worker may miss before it forgets all it knows of them
 TICK_LEASE_MS = 10_000
+MOST_WAKES = 200_000  # that a worker knows to be kept already
 MOST_FILES = 200_000  # in each of two generations of a worker's replica
 HOMES = (PERSON.name, DESK.name)
 Where = tuple[str, str]  # a Place; as a plain tuple it is made several times as fast, and several times an event
@@ -138,6 +139,7 @@ class Memory:
         self._facts: dict[Where, list[Record]] = {}
         self._news_seen = 0
         self._due_at = 0
+        self._waking: set[Wake] = set()  # kept in Redis, and not due when that was last seen
 
     def remember(self, rows: Sequence[Any]) -> View:
         touched: dict[Where, tuple[File | None, list[str]]] = {}
@@ -195,7 +197,8 @@ class Memory:
         self, said: Mapping[UnitId, tuple[int, Collection[Place]]], silent: Iterable[UnitId], wakes: Iterable[Wake]
     ) -> tuple[set[UnitId], set[UnitId]]:
         speaking, quiet = list(said), list(silent)
-        wakes = list(wakes)
+        # a wake is taken only once it is due: whoever takes it later than that sees what we have remembered by now
+        wakes = [wake for wake in wakes if wake not in self._waking or micros(wake.at) <= self._now]
         if not (speaking or quiet or wakes):
             return set(), set()
         blob = _blob(
@@ -207,6 +210,9 @@ class Memory:
         )
         grown, spoken = self._run(self._conclude, self._prefix, blob)
         self._due_at = min([self._due_at, *(micros(wake.at) for wake in wakes)])
+        if len(self._waking) + len(wakes) > MOST_WAKES:
+            self._waking.clear()
+        self._waking.update(wakes)
         return {speaking[i - 1] for i in grown}, {quiet[i - 1] for i in spoken}
 
     def due(self, limit: int) -> list[Wake]:
