@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, cast
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar, cast
 
 from detectors.detector import Detector, Finding, Gate
 from detectors.event import EVER, NEVER, Event, Kind, PersonRecord, Record
@@ -15,7 +16,10 @@ from detectors.memory import Memory, Missing, View, Wake
 from detectors.rules import Edition, Rules, rulebook
 from detectors.unit import HOUR, Link, Span, Unit, day_end, day_start
 
+T = TypeVar("T")
 AT_ONCE = 2_000  # wakes judged in one go
+FILES_AT_ONCE = 1_000  # of persons whose records have changed
+ROWS_AT_ONCE = 1_000  # judged again at a time: each lies in a dozen files, which a memory must hold together
 TICK = timedelta(microseconds=1)
 
 
@@ -102,6 +106,13 @@ class Route(NamedTuple):
     links: Sequence[tuple[Detector, Link[Any], bool]]  # and whether daily
 
 
+def batched(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
+    """What itertools has from Python 3.12 on."""
+    rest = iter(items)
+    while some := tuple(islice(rest, size)):
+        yield some
+
+
 class Judge:
     """Turns arrivals into verdicts, over a memory that other judges may share.
 
@@ -174,18 +185,18 @@ class Judge:
             if isinstance(record, PersonRecord):
                 place = Place(PERSON.name, record.person)
                 people[place] = min(record.tells_of, people.get(place, record.tells_of))
-        if people:
+        for some in batched(people.items(), FILES_AT_ONCE):
             view = self.memory.remember(())
-            self.memory.fetch(view, people)
-            files = [(cast(Home, view.file(place)), since) for place, since in people.items()]
+            self.memory.fetch(view, [place for place, _ in some])
+            files = [(cast(Home, view.file(place)), since) for place, since in some]
             self.touch([copy for file, since in files for copy in file.copies() if copy.happened_at >= since])
 
     def touch(self, rows: Sequence[Event]) -> None:
         """Judge again as if these had just arrived. They are remembered already."""
-        if rows:
+        for some in batched(rows, ROWS_AT_ONCE):
             view = self.memory.remember(())
-            self.memory.fetch(view, {Place(ledger.name, key) for row in rows for ledger, key in places(row)})
-            units, wakes = self._touched(rows, view)
+            self.memory.fetch(view, {Place(ledger.name, key) for row in some for ledger, key in places(row)})
+            units, wakes = self._touched(some, view)
             self._judge([(units, view)], wakes)
 
     def tick(self, at_once: int = AT_ONCE) -> bool:
