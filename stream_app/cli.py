@@ -16,6 +16,7 @@ COMMANDS = {
     "worker": ("system", "Run one worker: events in, verdicts out."),
     "feed": ("system", "Run the alert feed: web page and API."),
     "topics": ("system", "Create the Kafka topics that are missing."),
+    "metrics": ("monitoring", "The catalogue of metrics."),
     "check": ("system", "Test settings and connections, and say what to do."),
     "send": ("wire", "Publish recordings to Kafka in their order."),
     "archive": ("wire", "Write what is on Kafka to Parquet, by business day."),

@@ -35,6 +35,7 @@ from detectors.ledger import CODE, DESK, LEDGERS, PERSON, VISIT, Ledger, Place, 
 from detectors.memory import Missing, View, Wake, with_record
 from detectors.unit import places_of
 from detectors.wire import seal_of
+from stream_app import metrics
 from stream_app.rows import happened_at, pack, unpack
 
 NEWS_KEPT = 100_000  # changes of reference records a worker may miss before it forgets all it knows of them
@@ -205,14 +206,14 @@ class Memory:
                 [(_unit((micros(wake.at), wake.unit)).decode(), str(micros(wake.at))) for wake in wakes],
             )
         )
-        grown, spoken = self._run(self._conclude, self._prefix, blob)
+        grown, spoken = self._run("conclude", self._conclude, self._prefix, blob)
         self._due_at = min([self._due_at, *(micros(wake.at) for wake in wakes)])
         return {speaking[i - 1] for i in grown}, {quiet[i - 1] for i in spoken}
 
     def due(self, limit: int) -> list[Wake]:
         if self._due_at > self._now:
             return []
-        found = self._run(self._due, self._prefix, limit, TICK_LEASE_MS)
+        found = self._run("due", self._due, self._prefix, limit, TICK_LEASE_MS)
         return [Wake(moment(at), unit) for at, unit in map(_wake, found)]
 
     def woken(self, wakes: Iterable[Wake]) -> None:
@@ -235,7 +236,7 @@ class Memory:
         # who knows no records yet need not hear that they changed
         news_seen = self._news_seen if self._facts else 1 << 53
         blob = _blob((now, str(news_seen), files, subjects))
-        answer = self._run(self._hear, self._prefix, blob, NEWS_KEPT, self._writer)
+        answer = self._run("remember", self._hear, self._prefix, blob, NEWS_KEPT, self._writer)
         ticket, self._now = int(answer[0]), int(answer[1])
         self._hear_news(answer[3], int(answer[4]))
         others = {index - 1: rows for index, rows in answer[2]}
@@ -250,7 +251,7 @@ class Memory:
         self._due_at = int(float(answer[5])) if answer[5] else 1 << 62
         return View(ticket, moment(self._now), moment(int(answer[6])), _Reader(self._synced, ticket), self._records)
 
-    def _run(self, script: Any, *args: Any) -> Any:
+    def _run(self, operation: str, script: Any, *args: Any) -> Any:
         """Any: what the script returns. After a fault, first see whether this is still the server that we knew."""
         try:
             if not self._server:
@@ -259,7 +260,8 @@ class Memory:
                 if known and known != server:
                     self._forget_replica()
                     raise ServerChanged(f"Redis was started again ({known[:8]} -> {server[:8]})")
-            return script(args=args)
+            with metrics.STATE.labels(operation).time():
+                return script(args=args)
         except RedisError:
             self._forget_replica()  # it may hold rows that never arrived
             if self._server:

@@ -18,6 +18,7 @@ from alerts.web import api, pages, problems
 from alerts.web.context import Asks, Context, any_words
 from alerts.web.gate import Clock, Gate, SafeHeaders, wall_clock
 from alerts.web.live import Hub
+from alerts.web.meter import Measured, Meter
 
 STOP_S = 3  # open streams are cut after this
 LOOPBACK = "127.0.0.1"
@@ -25,13 +26,13 @@ LOOPBACK = "127.0.0.1"
 log = logging.getLogger(__name__)
 
 
-def create_app(store: Store, *, secret: str, clock: Clock = wall_clock) -> FastAPI:
-    """The feed over a store. ``secret``: at least 32 characters; it signs the sessions."""
+def create_app(store: Store, *, secret: str, clock: Clock = wall_clock, meter: Meter | None = None) -> FastAPI:
+    """The feed over a store. ``secret``: at least 32 characters; it signs the sessions. meter: hears what it does."""
     gate = Gate(store, secret, clock)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        hub = Hub(store, clock)
+        hub = Hub(store, clock, meter)
         app.state.context = Context(store, gate, hub, clock)
         async with hub.running():
             yield
@@ -44,6 +45,8 @@ def create_app(store: Store, *, secret: str, clock: Clock = wall_clock) -> FastA
     static = Path(str(files("alerts.web") / "static"))
     app.mount("/static", StaticFiles(directory=static), name="static")
     pages.templates.globals["version"] = version(static)
+    if meter is not None:
+        app.add_middleware(Measured, meter=meter, router=app.router)
     problems.tell(app, pages.problem_page, any_words)
     return app
 
@@ -81,12 +84,12 @@ def _status(code: int, said: str) -> Response:
     return Response(msgspec.json.encode({"status": said}), code, media_type="application/json")
 
 
-def serve(store_url: str, host: str = LOOPBACK, port: int = 8000, secret: str = "") -> None:
+def serve(store_url: str, host: str = LOOPBACK, port: int = 8000, secret: str = "", meter: Meter | None = None) -> None:
     """Serve the feed until SIGTERM or Ctrl-C. Raises StoreError if the store is not made ready."""
     store = Store.open(store_url)
     try:
         config = uvicorn.Config(
-            create_app(store, secret=secret),
+            create_app(store, secret=secret, meter=meter),
             host=host,
             port=port,
             timeout_graceful_shutdown=STOP_S,

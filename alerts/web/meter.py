@@ -1,0 +1,73 @@
+"""What the feed tells of itself to whoever measures it; by itself nobody does."""
+
+from time import perf_counter
+from typing import Literal
+
+from starlette.routing import Match, Mount, Route, Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+ELSEWHERE = "elsewhere"  # the route of what we have no page for
+
+
+class Meter:
+    """Hears what happens, and does nothing with it."""
+
+    def answered(self, method: str, route: str, status: int, took_s: float | None) -> None:
+        """A request, by the template of its path. took_s: None for a stream, which lasts as long as its reader."""
+
+    def clients(self, number: int) -> None:
+        """So many streams are open."""
+
+    def pushed(self, after_s: float) -> None:
+        """A change was told to the streams, so long after it was stored."""
+
+    def resynced(self, reason: Literal["slow", "gap"]) -> None:
+        """A client was told to read the list again."""
+
+    def beat(self) -> None:
+        """The store was looked at."""
+
+    def away(self, why: str) -> None:
+        """The store does not answer."""
+
+
+class Measured:
+    """Tells the meter of every request."""
+
+    def __init__(self, app: ASGIApp, meter: Meter, router: Router) -> None:
+        self.app, self.meter, self.router = app, meter, router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, status, is_stream = perf_counter(), 500, False
+
+        async def sending(message: Message) -> None:
+            nonlocal status, is_stream
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                is_stream = any(
+                    name == b"content-type" and value.startswith(b"text/event-stream")
+                    for name, value in message["headers"]
+                )
+                if is_stream:
+                    self.meter.answered(scope["method"], self.route(scope), status, None)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sending)
+        finally:
+            if not is_stream:
+                self.meter.answered(scope["method"], self.route(scope), status, perf_counter() - began)
+
+    def route(self, scope: Scope) -> str:
+        """The template: a path holds ids, and there are as many of them as alerts."""
+        for route in self.router.routes:
+            if route.matches(scope)[0] is not Match.NONE:
+                return _template(route)
+        return ELSEWHERE
+
+
+def _template(route: object) -> str:
+    return route.path if isinstance(route, Route | Mount) else ELSEWHERE
