@@ -248,8 +248,9 @@ class Line:
 
     def _measure(self, arrivals: Sequence[Arrival], began: float) -> None:
         metrics.BATCH.observe(time.monotonic() - began)
-        if arrivals:
-            metrics.END_TO_END.observe(max(0.0, time.time() - arrivals[0].message.timestamp / 1000))
+        now_s = time.time()
+        for arrival in arrivals:
+            metrics.END_TO_END.observe(arrival.topic, max(0.0, now_s - arrival.message.timestamp / 1000))
         if self._now > EVER:
             metrics.WATERMARK.set(self._now.timestamp())
         self._count()

@@ -217,11 +217,12 @@ WATERMARK = _gauge("fundwatch_watermark_timestamp_seconds", "Latest business tim
 # -- judging --------------------------------------------------------------------------------------------------------
 
 # How long from the broker taking an event to its verdict being on Kafka?
-END_TO_END = _histogram(
+END_TO_END = _tally(
     "fundwatch_event_end_to_end_seconds",
-    "Broker taking an event to its verdict being on Kafka",
+    "Broker taking an event to its verdict being on Kafka, for every event",
     "worker",
     buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
+    topic=topics.EVENTS,
 )
 BATCH = _histogram(
     "fundwatch_batch_seconds",
