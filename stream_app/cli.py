@@ -21,6 +21,7 @@ COMMANDS = {
     "send": ("wire", "Publish recordings to Kafka in their order."),
     "archive": ("wire", "Write what is on Kafka to Parquet, by business day."),
     "schema": ("wire", "Print the JSON Schema of what goes over the wire."),
+    "retain": ("retention", "Take away what is too old, from one store."),
     "quarantine": ("wire", "See, mend and resend what could not be read."),
     "simulate": ("history", "Make up a city with known frauds."),
     "replay": ("history", "Judge recordings again, in this process."),
