@@ -141,6 +141,11 @@ class Line:
         """Look through a slice of the memory for what nobody can need any more."""
         self._cursor = self._memory.forget(self._cursor)
 
+    def check(self) -> None:
+        """Raises WrongMemoryError; a Redis that is away is waited for later."""
+        with contextlib.suppress(RedisError):
+            self._memory.check_schema()
+
     def sample(self) -> None:
         """See how full Redis is. Its absence is told by whoever works with it."""
         with contextlib.suppress(RedisError):
@@ -272,6 +277,7 @@ def run_worker(settings: Settings) -> None:
     health = Status("worker", "keeper")
     health.lacks("partitions", "none is assigned yet")
     line = Line(settings, health)
+    line.check()
     store = Store.open(settings.store.url)
     status.serve(health, settings.metrics.host, settings.metrics.port)
     heard = {"at": time.monotonic()}

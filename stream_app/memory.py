@@ -13,6 +13,7 @@ Keys, all of them. ``{fw}`` is the prefix of the settings; in braces, so that a 
     {fw}:now               integer     the latest business time seen, microseconds since 1970: the watermark W
     {fw}:due               sorted set  member = a wake as JSON, score = its moment in microseconds
     {fw}:spoke             sorted set  units that have ever said something -> ticket
+    {fw}:schema            integer     how all this is written (rows.SCHEMA); none: as in version 1
     {fw}:ticking           string      set while a worker judges what is due; gone after TICK_LEASE_MS at the latest
 
 Rows are only ever added, until they are forgotten. One script call for a batch adds, takes the ticket and reads;
@@ -36,7 +37,8 @@ from detectors.memory import Missing, View, Wake, with_record
 from detectors.unit import places_of
 from detectors.wire import seal_of
 from stream_app import metrics
-from stream_app.rows import happened_at, pack, unpack
+from stream_app.rows import SCHEMA, happened_at, pack, unpack
+from stream_app.settings import SettingsError
 
 NEWS_KEPT = 100_000  # changes of reference records a worker may miss before it forgets all it knows of them
 TICK_LEASE_MS = 10_000
@@ -260,6 +262,7 @@ class Memory:
                 if known and known != server:
                     self._forget_replica()
                     raise ServerChanged(f"Redis was started again ({known[:8]} -> {server[:8]})")
+                self.check_schema()
             with metrics.STATE.labels(operation).time():
                 return script(args=args)
         except RedisError:
@@ -269,6 +272,21 @@ class Memory:
             raise
 
     _known_server = ""
+
+    def check_schema(self) -> None:
+        """Is this memory written as we write it? A new one is marked as ours. Raises WrongMemoryError."""
+        key = f"{self._prefix}:schema"
+        found = cast(bytes | None, self._redis.get(key))
+        if found is None:
+            found = b"1" if self._redis.exists(f"{self._prefix}:ticket") else b"%d" % SCHEMA
+            self._redis.set(key, found, nx=True)
+        if int(found) != SCHEMA:
+            age = "a newer" if int(found) > SCHEMA else "an older"
+            raise WrongMemoryError(
+                f"the memory in Redis under {self._prefix} was written by {age} version (schema {found.decode()}, "
+                f"this program has {SCHEMA}): nothing was changed. Run that version, or give this one a prefix of its "
+                'own and fill it anew: docs/runbook/upgrade.md, "Another schema"'
+            )
 
     def _hear_news(self, subjects: Iterable[bytes], floor: int) -> None:
         if floor > self._news_seen:
@@ -324,6 +342,10 @@ class Memory:
         gone = [row for row in rows if happened_at(row) < horizon]
         if gone and (not whole or len(gone) == len(rows)):
             self._redis.zrem(key, *gone)
+
+
+class WrongMemoryError(SettingsError):
+    """A memory that another version wrote; says which, and what to do. Trying again would not help."""
 
 
 class ServerChanged(RedisError):  # noqa: N818 - it says what happened

@@ -29,7 +29,8 @@ def keep(store: Store, verdicts: Iterable[Verdict], at: datetime = NOON) -> None
 
 
 def told(numbers: Iterable[int], ticket: int = 1) -> list[Verdict]:
-    return [verdict(lead(f"P1/T{n}", amount=100 * n * ticket, events=(f"e{n}",)), unit=f"u{n}", ticket=ticket) for n in numbers]
+    leads = {n: lead(f"P1/T{n}", amount=100 * n * ticket, events=(f"e{n}",)) for n in numbers}
+    return [verdict(one, unit=f"u{n}", ticket=ticket) for n, one in leads.items()]
 
 
 def content(store: Store) -> dict[str, list[tuple[object, ...]]]:
