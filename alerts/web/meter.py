@@ -3,7 +3,6 @@
 from time import perf_counter
 from typing import Literal
 
-from starlette.routing import Match, Mount, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ELSEWHERE = "elsewhere"  # the route of what we have no page for
@@ -34,8 +33,8 @@ class Meter:
 class Measured:
     """Tells the meter of every request."""
 
-    def __init__(self, app: ASGIApp, meter: Meter, router: Router) -> None:
-        self.app, self.meter, self.router = app, meter, router
+    def __init__(self, app: ASGIApp, meter: Meter) -> None:
+        self.app, self.meter = app, meter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,22 +51,19 @@ class Measured:
                     for name, value in message["headers"]
                 )
                 if is_stream:
-                    self.meter.answered(scope["method"], self.route(scope), status, None)
+                    self.meter.answered(scope["method"], template(scope), status, None)
             await send(message)
 
         try:
             await self.app(scope, receive, sending)
         finally:
             if not is_stream:
-                self.meter.answered(scope["method"], self.route(scope), status, perf_counter() - began)
-
-    def route(self, scope: Scope) -> str:
-        """The template: a path holds ids, and there are as many of them as alerts."""
-        for route in self.router.routes:
-            if route.matches(scope)[0] is not Match.NONE:
-                return _template(route)
-        return ELSEWHERE
+                self.meter.answered(scope["method"], template(scope), status, perf_counter() - began)
 
 
-def _template(route: object) -> str:
-    return route.path if isinstance(route, Route | Mount) else ELSEWHERE
+def template(scope: Scope) -> str:
+    """The path of the route that was taken: a path itself holds ids, and there are as many of them as alerts."""
+    route = scope.get("route")
+    if route is not None:
+        return str(route.path)
+    return str(scope.get("root_path") or ELSEWHERE)  # what is mounted, such as /static

@@ -46,7 +46,7 @@ def create_app(store: Store, *, secret: str, clock: Clock = wall_clock, meter: M
     app.mount("/static", StaticFiles(directory=static), name="static")
     pages.templates.globals["version"] = version(static)
     if meter is not None:
-        app.add_middleware(Measured, meter=meter, router=app.router)
+        app.add_middleware(Measured, meter=meter)
     problems.tell(app, pages.problem_page, any_words)
     return app
 

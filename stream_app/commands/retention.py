@@ -7,11 +7,10 @@ from pathlib import Path
 
 import click
 
+from alerts.retention import SHORTEST, cut_trail, drop_alerts, old_alerts, old_entries
 from detectors.event import CHINA
 from stream_app.commands.alerts import Failure, _store, _user, data_option
 from stream_app.settings import Duration, Settings, duration
-
-YOUNGEST = timedelta(days=400)  # detectors look back so far
 
 
 class Age(click.ParamType):
@@ -52,7 +51,7 @@ def retain() -> None:
 
 
 @retain.command()
-@older_than(YOUNGEST)
+@older_than(SHORTEST)
 @dry_run_option
 @data_option
 def archive(age: timedelta, dry_run: bool, data: Path | None) -> None:
@@ -100,7 +99,7 @@ def quarantine(age: timedelta, data: Path | None) -> None:
 
 
 @retain.command()
-@older_than(YOUNGEST)
+@older_than(SHORTEST)
 @dry_run_option
 @data_option
 def alerts(age: timedelta, dry_run: bool, data: Path | None) -> None:
@@ -110,8 +109,6 @@ def alerts(age: timedelta, dry_run: bool, data: Path | None) -> None:
     Example:
       fundwatch retain alerts --older-than 1800d --dry-run
     """
-    from alerts.retention import drop_alerts, old_alerts
-
     now = datetime.now(UTC)
     with _store(data) as store:
         gone = len(old_alerts(store, now - age)) if dry_run else drop_alerts(store, now - age, _user(), now)
@@ -119,7 +116,7 @@ def alerts(age: timedelta, dry_run: bool, data: Path | None) -> None:
 
 
 @retain.command()
-@older_than(YOUNGEST)
+@older_than(SHORTEST)
 @dry_run_option
 @data_option
 def audit(age: timedelta, dry_run: bool, data: Path | None) -> None:
@@ -129,8 +126,6 @@ def audit(age: timedelta, dry_run: bool, data: Path | None) -> None:
     Example:
       fundwatch db backup trail.ndjson.gz && fundwatch retain audit --older-than 1800d
     """
-    from alerts.retention import cut_trail, old_entries
-
     now = datetime.now(UTC)
     with _store(data) as store:
         if not dry_run and (broken := store.chain_broken_at()) is not None:
