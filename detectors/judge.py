@@ -22,6 +22,9 @@ FILES_AT_ONCE = 1_000  # of persons whose records have changed
 ROWS_AT_ONCE = 1_000  # judged again at a time: each lies in a dozen files, which a memory must hold together
 TICK = timedelta(microseconds=1)
 
+Clock = Callable[[], float]  # seconds
+OnJudged = Callable[[str, bool, float], None]  # detector, whether it found something, and how long it took
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -117,6 +120,7 @@ class Judge:
     """Turns arrivals into verdicts, over a memory that other judges may share.
 
     A detector that raises is reported as ``on_crash(unit, error)`` and silences nobody else.
+    clock, on_judged: to measure what each detector costs, where anybody wants to know.
     now: the latest business time anybody had seen when something was last heard.
     """
 
@@ -127,8 +131,11 @@ class Judge:
         detectors: Rules,
         publish: Callable[[Sequence[Verdict]], None],
         on_crash: Callable[[UnitId, Exception], None],
+        clock: Clock = lambda: 0.0,
+        on_judged: OnJudged | None = None,
     ) -> None:
         self.memory, self.publish, self.on_crash = memory, publish, on_crash
+        self._clock, self._on_judged = clock, on_judged
         self.now = EVER
         self._rules = rulebook(detectors)
         self._routes = {kind: list(self._routes_of(kind)) for kind in {k for ledger in LEDGERS for k in ledger.keys}}
@@ -269,7 +276,7 @@ class Judge:
             lacking: dict[UnitId, Sequence[Place]] = {}
             for unit in waiting:
                 try:
-                    yield unit, self._answer(unit, view)
+                    yield unit, self._measured(unit, view) if self._on_judged else self._answer(unit, view)
                 except Missing as missing:
                     lacking[unit] = missing.places
                 except Exception as crash:  # noqa: BLE001 - the one place: a detector that raises silences nobody else
@@ -278,6 +285,13 @@ class Judge:
             if lacking:
                 self.memory.fetch(view, {place for places in lacking.values() for place in places})
             waiting = list(lacking)  # judging is pure: what lacked a file is simply judged again
+
+    def _measured(self, unit: UnitId, view: View) -> Answer:
+        began = self._clock()
+        answer = self._answer(unit, view)
+        if self._on_judged:
+            self._on_judged(unit.detector, bool(answer.leads), self._clock() - began)
+        return answer
 
     def _answer(self, unit: UnitId, view: View) -> Answer:
         found, wake = find(self._rules.of(unit.detector), unit, view)

@@ -153,12 +153,14 @@ class FeedSettings(BaseModel):
 
 
 class MetricsSettings(BaseModel):
-    """port: where a process shows its /metrics; 0 for none."""
+    """Where each part shows /metrics, /healthz and /readyz; a port of 0: nowhere. port: of a worker."""
 
     model_config = Section
 
     host: str = "127.0.0.1"
     port: Port = 9100
+    feed_port: Port = 9101
+    archive_port: Port = 9102
 
 
 class ArchiveSettings(BaseModel):

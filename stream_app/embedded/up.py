@@ -40,7 +40,6 @@ REMEMBER_EVERY_S = 5.0
 FEED_WITHIN_S = 15.0
 THIS_PROGRAM = (sys.executable, "-m", "stream_app")
 NOTHING: Mapping[str, str] = {}
-NO_METRICS = {"FUNDWATCH_METRICS__PORT": "0"}
 SERVERS = ("kafka", "redis")  # stopped last
 
 
@@ -130,7 +129,7 @@ class System:
             redis = group.create_task(self._start_redis())
             await self._start_feed()
             await kafka
-            self._keep("archive", "archive", NO_METRICS)
+            self._keep("archive", "archive", {"FUNDWATCH_METRICS__ARCHIVE_PORT": str(self.ports.archive_metrics)})
             await redis
             for number, port in enumerate(self.ports.metrics, 1):
                 name = f"worker-{number}"
@@ -181,7 +180,7 @@ class System:
 
     async def _start_feed(self) -> None:
         await asyncio.to_thread(migrations.upgrade, self.directory.store_url)
-        self._keep("feed", "feed", NO_METRICS)
+        self._keep("feed", "feed", {"FUNDWATCH_METRICS__FEED_PORT": str(self.ports.feed_metrics)})
 
     def _keep(self, name: str, command: str, environment: Mapping[str, str] = NOTHING) -> None:
         self.supervisor.keep(self._program(name, self._ours(command), environment=environment))
@@ -252,7 +251,7 @@ class System:
         self.show(f"Kafka        {run['kafka_address']}")
         self.show(f"Redis        {run['redis_url']}")
         self.show(f"alert store  {run['store_url']}")
-        self.show(f"metrics      {'  '.join(run['metrics'])}")
+        self.show(f"metrics      {'  '.join([*run['metrics'], run['feed_metrics'], run['archive_metrics']])}")
         self.show(f"logs         {self.directory.logs}")
         self.tell(f"up after {self._seconds():.1f} s; Ctrl-C stops everything")
 
