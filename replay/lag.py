@@ -6,11 +6,10 @@ from datetime import timedelta
 from time import monotonic
 from typing import TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # its stubs leave it out
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 Offsets = dict[tuple[str, int], int]  # by topic and partition
-LATEST, EARLIEST = OffsetSpec.latest(), OffsetSpec.earliest()  # type: ignore[no-untyped-call]  # theirs to type
 ANSWER_WITHIN = 10.0  # seconds; a broker that takes longer counts as away
 _NO_GROUP = {  # what a broker says of a group when it has never had a consumer
     KafkaError.GROUP_ID_NOT_FOUND,
@@ -42,14 +41,14 @@ class Group:
         """The offsets that the next messages will have. Topics that do not exist are left out."""
         known = self._admin.list_topics(timeout=ANSWER_WITHIN).topics
         partitions = [(topic, number) for topic in topics if topic in known for number in known[topic].partitions]
-        return self._offsets(partitions, LATEST)
+        return self._offsets(partitions, OFFSET_END)
 
     def behind(self, ends: Offsets) -> int:
         """How many of the messages before ``ends`` the group has not yet acknowledged."""
         written = {partition: end for partition, end in ends.items() if end > 0}
         reached = self._committed(written)
         if fresh := [partition for partition in written if reached[partition] < 0]:
-            reached |= self._offsets(fresh, EARLIEST)
+            reached |= self._offsets(fresh, OFFSET_BEGINNING)
         return sum(max(0, end - reached[partition]) for partition, end in written.items())
 
     def members(self) -> int:
@@ -70,12 +69,14 @@ class Group:
         answers = self._asker.committed(asked, timeout=ANSWER_WITHIN) if asked else []
         return {(at.topic, at.partition): at.offset for at in answers}
 
-    def _offsets(self, partitions: Iterable[tuple[str, int]], which: OffsetSpec) -> Offsets:
-        asked = {TopicPartition(topic, number): which for topic, number in partitions}
-        if not asked:
-            return {}
-        answers = self._admin.list_offsets(asked, request_timeout=ANSWER_WITHIN)
-        return {(at.topic, at.partition): _answer(answer).offset for at, answer in answers.items()}
+    def _offsets(self, partitions: Iterable[tuple[str, int]], which: int) -> Offsets:
+        # not by the AdminClient either: its list_offsets (2.16.1) aborts the process when the broker dies meanwhile
+        asked = [TopicPartition(topic, number, which) for topic, number in partitions]
+        answers = self._asker.offsets_for_times(asked, timeout=ANSWER_WITHIN) if asked else []
+        for at in answers:
+            if at.error is not None:
+                raise KafkaException(at.error)
+        return {(at.topic, at.partition): at.offset for at in answers}
 
 
 def _answer(future: "Future[T]") -> T:

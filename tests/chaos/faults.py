@@ -180,7 +180,7 @@ FAULTS = (
         _unless_postgresql,
     ),
     Fault("disk full for 1 to 3 s", _disk_full, _unless_small_disk),
-    Fault("clock jumps by up to 1 h, and back", _clock_jumps, _unless_faketime),
+    Fault("clock of Redis jumps by up to 1 h, and back", _clock_jumps, _unless_faketime),
 )
 
 

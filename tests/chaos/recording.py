@@ -41,11 +41,15 @@ class Recording:
             [line for line in lines if not is_reference(line)],
         )
 
+    def reference_written(self, path: Path) -> Path:
+        _write(path, self.reference)
+        return path
+
     def written(self, path: Path, chance: Random) -> Path:
-        """In another order of arrival, some lines twice; reference records first."""
+        """The events, in another order of arrival, some lines twice."""
         events = shuffled(list(self.events), chance)
         middle = len(events) // 2
-        _write(path, [*self.reference, *events[:middle], *BROKEN, *events[middle:]])
+        _write(path, [*events[:middle], *BROKEN, *events[middle:]])
         return path
 
     def wanted(self, folder: Path) -> Wanted:

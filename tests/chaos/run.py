@@ -61,7 +61,7 @@ class Plan:
     faults: int
     persons: int = 1_000
     store: StoreKind = "sqlite"
-    pass_s: float = 60.0
+    pass_s: float = 20.0  # so short that the city's nights, when nothing is sent, are too
 
 
 async def disturbed(plan: Plan, folder: Path, say: Callable[[str], None]) -> Outcome:
@@ -92,9 +92,11 @@ async def disturbed(plan: Plan, folder: Path, say: Callable[[str], None]) -> Out
 
 
 async def _send_on(system: System, recording: Recording, plan: Plan, seed: int) -> None:
-    """Send it at a steady pace, each time in another order, until cancelled."""
+    """Reference records first; then events at a steady pace, each time in another order, until cancelled."""
     chance = Random(seed)
     speed = DAYS * 86_400 / plan.pass_s
+    reference = await system.send(await asyncio.to_thread(recording.reference_written, system.folder / "ref.ndjson"))
+    await asyncio.shield(asyncio.ensure_future(reference.wait()))
     while True:
         path = await asyncio.to_thread(recording.written, system.folder / "sent.ndjson", chance)
         process = await system.send(path, "--speed", f"{speed:g}")
@@ -129,7 +131,7 @@ async def _strike(system: System, plan: Plan, chance: Random, outcome: Outcome, 
 async def _settle(system: System, recording: Recording, plan: Plan, outcome: Outcome) -> None:
     """Once more, as fast as it goes, and wait until everything is judged and stored."""
     path = await asyncio.to_thread(recording.written, system.folder / "sent.ndjson", Random(plan.seed))
-    process = await system.send(path, "--wait")
+    process = await system.send(path, "--wait")  # waits for the reference records, too
     try:
         if await asyncio.wait_for(process.wait(), SETTLED_WITHIN_S):
             outcome.wrong.append(f"send --wait ended with {process.returncode}: see {system.logs}/send.log")

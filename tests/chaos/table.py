@@ -17,8 +17,8 @@ def _page(outcomes: Sequence[Outcome], command: str) -> Iterator[str]:
     yield ""
     yield (
         "Apache Kafka, Redis, two workers, feed and archive run as in production while a made-up city is sent "
-        "again and again, each time in another order of arrival; faults are drawn by a seed and come one to three at once. "
-        "Afterwards the alerts are compared with those of a replay that nothing disturbed (identity, level, "
+        "again and again, each time in another order of arrival; faults are drawn by a seed and come one to three at a "
+        "time. Afterwards the alerts are compared with those of a replay that nothing disturbed (identity, level, "
         "status and set of events), and quarantine, archive and the topic `alerts` are checked for completeness."
     )
     yield ""
@@ -53,7 +53,7 @@ def _page(outcomes: Sequence[Outcome], command: str) -> Iterator[str]:
 
 
 def _by_fault(struck: Sequence[Struck]) -> Iterator[str]:
-    """Recovery: until what was sent a second later is judged and all parts answer, other faults of the moment included."""
+    """Recovery: until what was sent a second later is judged and all answer, whatever else was hurt at the time."""
     times: defaultdict[str, list[float]] = defaultdict(list)
     for one in struck:
         times[one.fault].append(float("inf") if one.seconds is None else one.seconds)
