@@ -40,7 +40,7 @@ from detectors.wire import Refused
 from stream_app import metrics, quarantine, topics, transport, watchdog
 from stream_app.arrivals import Arrival, Arrivals, Slice
 from stream_app.memory import Memory
-from stream_app.quarantine import Floodgate
+from stream_app.quarantine import FloodError, Floodgate
 from stream_app.recall import comes_late, recalled
 from stream_app.rulebook import RulesFile, RulesFileError
 from stream_app.settings import Settings
@@ -183,8 +183,8 @@ class Line:
 
     def _quarantine(self, arrivals: Sequence[Arrival], refused: Sequence[tuple[Refused, Arrival]]) -> None:
         for topic, messages in Counter(arrival.topic for arrival in arrivals).items():
-            unreadable = [why for why, from_ in refused if from_.topic == topic and why.reason != "too_late"]
-            self._floodgates.setdefault(topic, Floodgate()).count(messages, unreadable)
+            unreadable = [(why, from_) for why, from_ in refused if from_.topic == topic and why.reason != "too_late"]
+            self._let_through(topic, messages, unreadable)
         for why, arrival in refused:
             metrics.REFUSED.labels(arrival.topic, why.reason).inc()
         self._deliver(
@@ -193,6 +193,22 @@ class Line:
                 for why, (_, topic, partition, m, _) in refused
             ]
         )
+
+    def _let_through(self, topic: str, messages: int, unreadable: Sequence[tuple[Refused, Arrival]]) -> None:
+        try:
+            self._floodgates.setdefault(topic, Floodgate()).count(messages, [why for why, _ in unreadable])
+        except FloodError as flood:
+            (_, first), (_, last) = unreadable[0], unreadable[-1]
+            log.critical(
+                "feed.flood",
+                topic=topic,
+                why=str(flood),
+                first=f"{topic}/{first.partition}:{first.message.offset}",
+                last=f"{topic}/{last.partition}:{last.message.offset}",
+                todo=f"mend what writes {topic}, then start again: nothing of this batch is acknowledged; "
+                "fundwatch quarantine list shows what came before it",
+            )
+            raise
 
     def _publish(self, verdicts: Sequence[Verdict]) -> None:
         self._deliver([(topics.VERDICTS, _key(verdict.unit), _verdict(verdict), None) for verdict in verdicts])
