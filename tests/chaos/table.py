@@ -17,7 +17,7 @@ def _page(outcomes: Sequence[Outcome], command: str) -> Iterator[str]:
     yield ""
     yield (
         "Apache Kafka, Redis, two workers, feed and archive run as in production while a made-up city is sent "
-        "again and again, each time in another order of arrival; faults are drawn by a seed and come one to three at a "
+        "again and again, each time in another order of arrival; faults are drawn by a seed and come one to four at a "
         "time. Afterwards the alerts are compared with those of a replay that nothing disturbed (identity, level, "
         "status and set of events), and quarantine, archive and the topic `alerts` are checked for completeness."
     )
