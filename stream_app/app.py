@@ -23,10 +23,7 @@ import faust
 import msgspec
 import structlog
 from confluent_kafka import KafkaException, Message, Producer
-from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from alerts import keeper
 from alerts.publish import Message as Outgoing
@@ -37,9 +34,8 @@ from detectors.finding import UnitId, Verdict
 from detectors.judge import Judge
 from detectors.rules import Rulebook
 from detectors.wire import Refused
-from stream_app import metrics, quarantine, topics, transport, watchdog
+from stream_app import metrics, quarantine, shards, topics, transport, watchdog
 from stream_app.arrivals import Arrival, Arrivals, Slice
-from stream_app.memory import Memory
 from stream_app.quarantine import FloodError, Floodgate
 from stream_app.recall import comes_late, recalled
 from stream_app.rulebook import RulesFile, RulesFileError
@@ -72,10 +68,7 @@ class Line:
     def __init__(self, settings: Settings) -> None:
         self._kafka, self._lateness = settings.kafka, settings.lateness
         self._longest = max(getattr(settings.lateness, topic) for topic in type(settings.lateness).model_fields)
-        redis = Redis.from_url(
-            settings.redis.url, socket_timeout=10, socket_connect_timeout=3, retry=Retry(NoBackoff(), 0)
-        )
-        self._memory = Memory(redis, prefix=f"{{{settings.redis.prefix}}}")
+        self._memory = shards.memory(settings.redis, socket_timeout=10, socket_connect_timeout=3)
         self._producer = _producer(settings)
         self._rules = RulesFile(settings.rules.file)
         self._judge = self._judge_by(self._rules.book, EVER)
@@ -229,7 +222,7 @@ def run_worker(settings: Settings) -> None:
     """Judge and keep until told to stop. Raises SystemExit with the exit code."""
     app = transport.make_app(settings)
     thread = ThreadPoolExecutor(1, "judge")
-    line = Line(settings)
+    line = _insist_now(lambda: Line(settings))  # a cluster is asked for its nodes at once
     store = Store.open(settings.store.url)
     metrics.serve(settings.metrics.host, settings.metrics.port)
     heard = {"at": time.monotonic()}

@@ -260,12 +260,12 @@ class Memory:
         """Any: what the script returns. After a fault, first see whether this is still the server that we knew."""
         try:
             if not self._server:
-                server = str(self._redis.info("server")["run_id"])
+                server = self._server_id()
                 known, self._server = self._known_server, server
                 if known and known != server:
                     self._forget_replica()
                     raise ServerChanged(f"Redis was started again ({known[:8]} -> {server[:8]})")
-            return script(args=args)
+            return self._call(script, args)
         except RedisError:
             self._forget_replica()  # it may hold rows that never arrived
             if self._server:
@@ -273,6 +273,14 @@ class Memory:
             raise
 
     _known_server = ""
+
+    def _call(self, script: Any, args: Sequence[Any]) -> Any:
+        """Any: see _run."""
+        return script(args=args)
+
+    def _server_id(self) -> str:
+        """Another one after each start of the server."""
+        return str(self._redis.info("server")["run_id"])
 
     def _hear_news(self, subjects: Iterable[bytes], floor: int) -> None:
         if floor > self._news_seen:

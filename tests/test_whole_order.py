@@ -1,11 +1,12 @@
 """However a city's events come, by however many workers, the alerts are those of a quiet replay: real Redis."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 from redis import Redis
 
+from stream_app.memory import Memory
 from tests.chaos.recording import Recording
 from tests.live.servers import fresh_prefix
 from tests.order.arrivals import Arrived, Standing, Way, judged, undisturbed
@@ -44,12 +45,18 @@ def wanted(arrived: Arrived) -> Standing:
     return found
 
 
+def fresh(redis: Redis) -> Callable[[], Memory]:
+    """Memories of several workers that share one prefix."""
+    prefix = f"{{{fresh_prefix()}}}"
+    return lambda: Memory(redis, prefix)
+
+
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
 def test_the_alerts_do_not_depend_on(way: Way, arrived: Arrived, wanted: Standing, redis: Redis) -> None:
-    assert judged(arrived, way, redis, f"{{{fresh_prefix()}}}") == wanted
+    assert judged(arrived, way, fresh(redis)) == wanted
 
 
 def test_batches_of_one_do_not_matter(redis: Redis) -> None:
     city = Recording.of_a_city(200, seed=8)
     arrived = Arrived.of([*city.reference, *city.events])
-    assert judged(arrived, replace(QUIET, most=1), redis, f"{{{fresh_prefix()}}}") == undisturbed(arrived)
+    assert judged(arrived, replace(QUIET, most=1), fresh(redis)) == undisturbed(arrived)

@@ -12,7 +12,7 @@ from random import Random
 from redis.exceptions import RedisError
 
 from stream_app.embedded.supervisor import LONGEST_PAUSE_AFTER_KILL_S
-from tests.chaos.system import CLOCKED, LIBFAKETIME, WORKERS, System, until
+from tests.chaos.system import CLOCKED, WORKERS, System, clock_stands, until
 
 BRIEF, LONG = 1.0, 8.0  # seconds; a worker's session at Kafka runs out after 6
 CLOCK_JUMPS = (-3600, -30, 30, 3600)  # seconds
@@ -137,10 +137,6 @@ def _unless_small_disk(system: System) -> str:
     return "" if os.path.ismount(system.folder) else "needs a small file system of its own: run as root"
 
 
-def _unless_faketime(system: System) -> str:
-    return "" if LIBFAKETIME.exists() else "libfaketime is not installed: apt-get install faketime"
-
-
 def _unless_postgresql(system: System) -> str:
     return "" if system.store_kind == "postgresql" else "the store is SQLite"
 
@@ -180,7 +176,7 @@ FAULTS = (
         _unless_postgresql,
     ),
     Fault("disk full for 1 to 3 s", _disk_full, _unless_small_disk),
-    Fault("clock of Redis jumps by up to 1 h, and back", _clock_jumps, _unless_faketime),
+    Fault("clock of Redis jumps by up to 1 h, and back", _clock_jumps, clock_stands),
 )
 
 

@@ -14,7 +14,8 @@ import click
 from redis import Redis
 
 from replay.recording import lines
-from tests.live.servers import fresh_prefix, redis_running
+from stream_app.memory import Memory
+from tests.live.servers import redis_running
 from tests.order.arrivals import Arrived, Standing, Way, judged, undisturbed
 
 WORLDS = Path(__file__).parents[3] / "shared" / "worlds"
@@ -71,7 +72,7 @@ def _compare(name: str, redis: Redis) -> Iterator[Compared]:
     for way in WAYS:
         began = time.monotonic()
         redis.flushall()
-        found = judged(arrived, way, redis, f"{{{fresh_prefix()}}}")
+        found = judged(arrived, way, lambda: Memory(redis))
         yield _compared(folder.name, way, len(arrived.events), wanted, found, time.monotonic() - began)
 
 

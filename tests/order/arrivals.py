@@ -4,12 +4,14 @@ Kafka is left out, and so all of it is decided by a seed: which worker goes next
 """
 
 import math
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from random import Random
 from zlib import crc32
 
-from redis import Redis
+from redis.exceptions import RedisError
 
 from alerts.keeper import Table
 from detectors.catalogue import DETECTORS
@@ -21,6 +23,7 @@ from replay.run import LATENESS
 from replay.send import envelope
 from stream_app.memory import Memory
 
+AWAY_S = 30.0  # the longest that a memory may be away
 Standing = dict[str, tuple[str, frozenset[str]]]  # level and events of what is open, by alert_id
 
 
@@ -79,17 +82,15 @@ class Arrived:
 class Worker:
     """One worker's share of what arrives, and its judge over the shared memory."""
 
-    def __init__(self, redis: Redis, prefix: str, keep: "Keeper") -> None:
-        self._redis, self._prefix, self._keep = redis, prefix, keep
+    def __init__(self, memory: Callable[[], Memory], keep: "Keeper") -> None:
+        self._memory, self._keep = memory, keep
         self.waiting: list[Event] = []
         self.done = 0
         self.restart()
 
     def restart(self) -> None:
         """All it knew is gone but what the memory holds."""
-        self.judge = Judge(
-            memory=Memory(self._redis, self._prefix), detectors=DETECTORS, publish=self._keep.take, on_crash=_raise
-        )
+        self.judge = Judge(memory=self._memory(), detectors=DETECTORS, publish=self._keep.take, on_crash=_raise)
 
     @property
     def left(self) -> int:
@@ -99,12 +100,15 @@ class Worker:
         """Judge the next batch; if it is lost then, another takes its place and judges the batch again."""
         batch = self.waiting[self.done : self.done + size]
         for _ in range(1 + lost):
-            self.judge.hear(batch)
-            while self.judge.tick():
-                pass
+            _insist(lambda: self._judge(batch))
             if lost:
                 self.restart()
         self.done += len(batch)
+
+    def _judge(self, batch: Sequence[Event]) -> None:
+        self.judge.hear(batch)
+        while self.judge.tick():
+            pass
 
 
 class Keeper:
@@ -133,15 +137,20 @@ class Keeper:
         return {a.alert_id: (a.level, frozenset(a.events)) for a in alerts if a.status == "open"}
 
 
-def judged(arrived: Arrived, way: Way, redis: Redis, prefix: str) -> Standing:
-    """The alerts that stand when all has come this way."""
+def judged(
+    arrived: Arrived, way: Way, memory: Callable[[], Memory], meanwhile: Callable[[int], None] = lambda number: None
+) -> Standing:
+    """The alerts that stand when all has come this way. meanwhile: called before each batch, with its number."""
     chance = Random(way.seed)
     keeper = Keeper(chance)
-    workers = [Worker(redis, prefix, keeper) for _ in range(way.workers)]
+    workers = [Worker(memory, keeper) for _ in range(way.workers)]
     workers[0].judge.learn(arrived.records)
     for key, event in arrived.shuffled(way, chance):
         workers[crc32(key) % way.workers].waiting.append(event)
-    while busy := [worker for worker in workers if worker.left]:
+    for number in count():
+        if not (busy := [worker for worker in workers if worker.left]):
+            break
+        meanwhile(number)
         worker = chance.choice(busy)
         worker.work(_size(way.most, chance), lost=chance.random() < way.restarts)
     for worker in workers:  # what moved the time last may have made something due for all
@@ -172,6 +181,18 @@ def undisturbed(arrived: Arrived) -> Standing:
 def _size(most: int, chance: Random) -> int:
     """Small ones as often as large ones: even over the logarithm."""
     return round(math.exp(chance.uniform(0, math.log(most))))
+
+
+def _insist(work: Callable[[], None]) -> None:
+    """As a worker does while the memory is away: the same batch, again and again."""
+    deadline = time.monotonic() + AWAY_S
+    while True:
+        try:
+            return work()
+        except RedisError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def _raise(unit: UnitId, error: Exception) -> None:
