@@ -29,17 +29,16 @@ class Group:
 
     def __init__(self, kafka: Mapping[str, str | int | float | bool], name: str) -> None:
         self.name = name
-        client = dict(kafka) | {"log_level": QUIET, "reconnect.backoff.max.ms": 2_000}
-        self._admin = AdminClient(client)
-        self._asker = Consumer(client | {"group.id": name, "enable.auto.commit": False})  # never joins the group
+        self._client = dict(kafka) | {"log_level": QUIET, "reconnect.backoff.max.ms": 2_000}
+        self._asker = Consumer(self._client | {"group.id": name, "enable.auto.commit": False})  # never joins the group
 
     def topics(self, within: float) -> set[str]:
         """The topics that exist. within: seconds."""
-        return set(self._admin.list_topics(timeout=within).topics)
+        return set(self._asker.list_topics(timeout=within).topics)
 
     def ends(self, topics: Iterable[str]) -> Offsets:
         """The offsets that the next messages will have. Topics that do not exist are left out."""
-        known = self._admin.list_topics(timeout=ANSWER_WITHIN).topics
+        known = self._asker.list_topics(timeout=ANSWER_WITHIN).topics
         partitions = [(topic, number) for topic in topics if topic in known for number in known[topic].partitions]
         return self._offsets(partitions, OFFSET_END)
 
@@ -53,7 +52,9 @@ class Group:
 
     def members(self) -> int:
         """How many workers read now."""
-        (group,) = self._admin.describe_consumer_groups([self.name], request_timeout=ANSWER_WITHIN).values()
+        # the AdminClient (2.16.1) aborts the process if the broker dies while it is asked, so it is asked little else
+        admin = AdminClient(self._client)  # to be held until the answer is there
+        (group,) = admin.describe_consumer_groups([self.name], request_timeout=ANSWER_WITHIN).values()
         try:
             return len(_answer(group).members)
         except KafkaException as error:
@@ -70,7 +71,7 @@ class Group:
         return {(at.topic, at.partition): at.offset for at in answers}
 
     def _offsets(self, partitions: Iterable[tuple[str, int]], which: int) -> Offsets:
-        # not by the AdminClient either: its list_offsets (2.16.1) aborts the process when the broker dies meanwhile
+        # not by the AdminClient's list_offsets either, see members()
         asked = [TopicPartition(topic, number, which) for topic, number in partitions]
         answers = self._asker.offsets_for_times(asked, timeout=ANSWER_WITHIN) if asked else []
         for at in answers:
