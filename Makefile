@@ -42,6 +42,14 @@ fuzz: $(READY) ## a million odd inputs for what reads the wire
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=2.3,<4'
 	@exec $(BIN)/python -m tests.fuzz.decoders data/fuzz -runs=1000000 -max_len=600 $(ARGS)
 
+.PHONY: chaos
+chaos: $(READY) ## faults at random on all parts; the alerts must be those of a quiet replay
+	@exec $(BIN)/python -m tests.chaos $(ARGS)
+
+.PHONY: order
+order: $(READY) ## other orders, batches and workers; the alerts must be the same
+	@exec $(BIN)/python -m tests.order $(ARGS)
+
 .PHONY: install
 install: $(READY) ## set up .venv; the others do it when it is needed
 

@@ -6,11 +6,10 @@ from datetime import timedelta
 from time import monotonic
 from typing import TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # its stubs leave it out
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 Offsets = dict[tuple[str, int], int]  # by topic and partition
-LATEST, EARLIEST = OffsetSpec.latest(), OffsetSpec.earliest()  # type: ignore[no-untyped-call]  # theirs to type
 ANSWER_WITHIN = 10.0  # seconds; a broker that takes longer counts as away
 _NO_GROUP = {  # what a broker says of a group when it has never had a consumer
     KafkaError.GROUP_ID_NOT_FOUND,
@@ -30,31 +29,32 @@ class Group:
 
     def __init__(self, kafka: Mapping[str, str | int | float | bool], name: str) -> None:
         self.name = name
-        client = dict(kafka) | {"log_level": QUIET, "reconnect.backoff.max.ms": 2_000}
-        self._admin = AdminClient(client)
-        self._asker = Consumer(client | {"group.id": name, "enable.auto.commit": False})  # never joins the group
+        self._client = dict(kafka) | {"log_level": QUIET, "reconnect.backoff.max.ms": 2_000}
+        self._asker = Consumer(self._client | {"group.id": name, "enable.auto.commit": False})  # never joins the group
 
     def topics(self, within: float) -> set[str]:
         """The topics that exist. within: seconds."""
-        return set(self._admin.list_topics(timeout=within).topics)
+        return set(self._asker.list_topics(timeout=within).topics)
 
     def ends(self, topics: Iterable[str]) -> Offsets:
         """The offsets that the next messages will have. Topics that do not exist are left out."""
-        known = self._admin.list_topics(timeout=ANSWER_WITHIN).topics
+        known = self._asker.list_topics(timeout=ANSWER_WITHIN).topics
         partitions = [(topic, number) for topic in topics if topic in known for number in known[topic].partitions]
-        return self._offsets(partitions, LATEST)
+        return self._offsets(partitions, OFFSET_END)
 
     def behind(self, ends: Offsets) -> int:
         """How many of the messages before ``ends`` the group has not yet acknowledged."""
         written = {partition: end for partition, end in ends.items() if end > 0}
         reached = self._committed(written)
         if fresh := [partition for partition in written if reached[partition] < 0]:
-            reached |= self._offsets(fresh, EARLIEST)
+            reached |= self._offsets(fresh, OFFSET_BEGINNING)
         return sum(max(0, end - reached[partition]) for partition, end in written.items())
 
     def members(self) -> int:
         """How many workers read now."""
-        (group,) = self._admin.describe_consumer_groups([self.name], request_timeout=ANSWER_WITHIN).values()
+        # the AdminClient (2.16.1) aborts the process if the broker dies while it is asked, so it is asked little else
+        admin = AdminClient(self._client)  # to be held until the answer is there
+        (group,) = admin.describe_consumer_groups([self.name], request_timeout=ANSWER_WITHIN).values()
         try:
             return len(_answer(group).members)
         except KafkaException as error:
@@ -70,12 +70,14 @@ class Group:
         answers = self._asker.committed(asked, timeout=ANSWER_WITHIN) if asked else []
         return {(at.topic, at.partition): at.offset for at in answers}
 
-    def _offsets(self, partitions: Iterable[tuple[str, int]], which: OffsetSpec) -> Offsets:
-        asked = {TopicPartition(topic, number): which for topic, number in partitions}
-        if not asked:
-            return {}
-        answers = self._admin.list_offsets(asked, request_timeout=ANSWER_WITHIN)
-        return {(at.topic, at.partition): _answer(answer).offset for at, answer in answers.items()}
+    def _offsets(self, partitions: Iterable[tuple[str, int]], which: int) -> Offsets:
+        # not by the AdminClient's list_offsets either, see members()
+        asked = [TopicPartition(topic, number, which) for topic, number in partitions]
+        answers = self._asker.offsets_for_times(asked, timeout=ANSWER_WITHIN) if asked else []
+        for at in answers:
+            if at.error is not None:
+                raise KafkaException(at.error)
+        return {(at.topic, at.partition): at.offset for at in answers}
 
 
 def _answer(future: "Future[T]") -> T:

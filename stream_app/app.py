@@ -23,10 +23,7 @@ import faust
 import msgspec
 import structlog
 from confluent_kafka import KafkaException, Message, Producer
-from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from alerts import keeper
 from alerts.publish import Message as Outgoing
@@ -37,12 +34,11 @@ from detectors.finding import UnitId, Verdict
 from detectors.judge import Judge
 from detectors.rules import Rulebook
 from detectors.wire import Refused
-from stream_app import metrics, quarantine, status, topics, transport, watchdog
+from stream_app import metrics, quarantine, shards, status, topics, transport, watchdog
 from stream_app.arrivals import Arrival, Arrivals, Slice
 from stream_app.lags import Lags
-from stream_app.memory import Memory
 from stream_app.metrics import Part
-from stream_app.quarantine import Floodgate
+from stream_app.quarantine import FloodError, Floodgate
 from stream_app.recall import comes_late, recalled
 from stream_app.rulebook import RulesFile, RulesFileError
 from stream_app.settings import Settings
@@ -78,11 +74,7 @@ class Line:
         self._kafka, self._lateness = settings.kafka, settings.lateness
         self._health = health or Status("worker")
         self._longest = max(getattr(settings.lateness, topic) for topic in type(settings.lateness).model_fields)
-        redis = Redis.from_url(
-            settings.redis.url, socket_timeout=10, socket_connect_timeout=3, retry=Retry(NoBackoff(), 0)
-        )
-        self._redis = redis
-        self._memory = Memory(redis, prefix=f"{{{settings.redis.prefix}}}")
+        self._memory = shards.memory(settings.redis, socket_timeout=10, socket_connect_timeout=3)
         self._producer = _producer(settings)
         self._rules = RulesFile(settings.rules.file)
         self._judge = self._judge_by(self._rules.book, EVER)
@@ -149,10 +141,10 @@ class Line:
     def sample(self) -> None:
         """See how full Redis is. Its absence is told by whoever works with it."""
         with contextlib.suppress(RedisError):
-            told = self._redis.info("memory")
-            metrics.STATE_BYTES.set(told["used_memory"])
-            metrics.STATE_LIMIT.set(told.get("maxmemory", 0))
-            metrics.STATE_KEYS.set(self._redis.dbsize())
+            held = self._memory.held()
+            metrics.STATE_BYTES.set(held.used)
+            metrics.STATE_LIMIT.set(held.limit)
+            metrics.STATE_KEYS.set(held.keys)
 
     def _look_at_rules(self) -> None:
         """Judge by other rules from now on, if the file has others and they leave alone what has been judged."""
@@ -231,8 +223,8 @@ class Line:
 
     def _quarantine(self, arrivals: Sequence[Arrival], refused: Sequence[tuple[Refused, Arrival]]) -> None:
         for topic, messages in Counter(arrival.topic for arrival in arrivals).items():
-            unreadable = [why for why, from_ in refused if from_.topic == topic and why.reason != "too_late"]
-            self._floodgates.setdefault(topic, Floodgate()).count(messages, unreadable)
+            unreadable = [(why, from_) for why, from_ in refused if from_.topic == topic and why.reason != "too_late"]
+            self._let_through(topic, messages, unreadable)
         for why, arrival in refused:
             metrics.REFUSED.labels(arrival.topic, why.reason).inc()
         self._deliver(
@@ -241,6 +233,22 @@ class Line:
                 for why, (_, topic, partition, m, _) in refused
             ]
         )
+
+    def _let_through(self, topic: str, messages: int, unreadable: Sequence[tuple[Refused, Arrival]]) -> None:
+        try:
+            self._floodgates.setdefault(topic, Floodgate()).count(messages, [why for why, _ in unreadable])
+        except FloodError as flood:
+            (_, first), (_, last) = unreadable[0], unreadable[-1]
+            log.critical(
+                "feed.flood",
+                topic=topic,
+                why=str(flood),
+                first=f"{topic}/{first.partition}:{first.message.offset}",
+                last=f"{topic}/{last.partition}:{last.message.offset}",
+                todo=f"mend what writes {topic}, then start again: nothing of this batch is acknowledged; "
+                "fundwatch quarantine list shows what came before it",
+            )
+            raise
 
     def _publish(self, verdicts: Sequence[Verdict]) -> None:
         headers = [(TAKEN, self._taken_ms)] if self._taken_ms else None
@@ -276,7 +284,7 @@ def run_worker(settings: Settings) -> None:
     thread = ThreadPoolExecutor(1, "judge")
     health = Status("worker", "keeper")
     health.lacks("partitions", "none is assigned yet")
-    line = Line(settings, health)
+    line = _insist_now(lambda: Line(settings, health), health, "worker")  # a cluster is asked for its nodes at once
     line.check()
     store = Store.open(settings.store.url)
     status.serve(health, settings.metrics.host, settings.metrics.port)

@@ -22,7 +22,7 @@ a second, before anything is published, compares and marks (the silence handshak
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
 import msgspec
@@ -263,14 +263,14 @@ class Memory:
         """Any: what the script returns. After a fault, first see whether this is still the server that we knew."""
         try:
             if not self._server:
-                server = str(self._redis.info("server")["run_id"])
+                server = self._server_id()
                 known, self._server = self._known_server, server
                 if known and known != server:
                     self._forget_replica()
                     raise ServerChanged(f"Redis was started again ({known[:8]} -> {server[:8]})")
                 self.check_schema()
             with metrics.STATE.labels(operation).time():
-                return script(args=args)
+                return self._call(script, args)
         except RedisError:
             self._forget_replica()  # it may hold rows that never arrived
             if self._server:
@@ -293,6 +293,19 @@ class Memory:
                 f"this program has {SCHEMA}): nothing was changed. Run that version, or give this one a prefix of its "
                 'own and fill it anew: docs/runbook/upgrade.md, "Another schema"'
             )
+
+    def held(self) -> "Held":
+        """What the server holds. Raises redis.RedisError."""
+        told = self._redis.info("memory")
+        return Held(told["used_memory"], told.get("maxmemory", 0), self._redis.dbsize())
+
+    def _call(self, script: Any, args: Sequence[Any]) -> Any:
+        """Any: see _run."""
+        return script(args=args)
+
+    def _server_id(self) -> str:
+        """Another one after each start of the server."""
+        return str(self._redis.info("server")["run_id"])
 
     def _hear_news(self, subjects: Iterable[bytes], floor: int) -> None:
         if floor > self._news_seen:
@@ -352,6 +365,14 @@ class Memory:
 
 class WrongMemoryError(SettingsError):
     """A memory that another version wrote; says which, and what to do. Trying again would not help."""
+
+
+class Held(NamedTuple):
+    """Of a server, or of all nodes of a cluster: bytes used, bytes allowed (0: all there are), keys."""
+
+    used: int
+    limit: int
+    keys: int
 
 
 class ServerChanged(RedisError):  # noqa: N818 - it says what happened

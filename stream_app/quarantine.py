@@ -51,7 +51,7 @@ class Floodgate:
         reasons = ", ".join(f"{reason} ({times:,})" for reason, times in self._reasons.most_common(3))
         return (
             f"{self._refused:,} of the last {self._messages:,} messages cannot be read: {reasons}. "
-            "Nothing more is acknowledged. Mend the feed (fundwatch quarantine list shows the lines), then start again"
+            "Nothing more is acknowledged. Mend the feed, then start again"
         )
 
 

@@ -112,12 +112,18 @@ class KafkaSettings(BaseModel):
 
 
 class RedisSettings(BaseModel):
-    """prefix: before every key, so that several systems may share one server."""
+    """prefix: before every key, so that several systems may share one server.
+
+    url:    with user, password and TLS, if need be: rediss://user:password@host:6379/0?ssl_ca_certs=/etc/ca.pem
+    shards: 0: one server. Else url is any node of a Redis Cluster over which so many shards are spread: several times
+            as many as it will ever have nodes, and never changed while the data live.
+    """
 
     model_config = Section
 
     url: str = "redis://127.0.0.1:6379/0"
     prefix: str = "fw"
+    shards: Annotated[int, Field(ge=0, le=4096)] = 0
 
     @field_validator("url")
     @classmethod
