@@ -77,7 +77,7 @@ class Line:
         )
         self._memory = Memory(redis, prefix=f"{{{settings.redis.prefix}}}")
         self._producer = _producer(settings)
-        self._rules = RulesFile(settings.rules.file)
+        self._rules = RulesFile(settings.rules.file, settings.model.dir)
         self._judge = self._judge_by(self._rules.book, EVER)
         self._floodgates: dict[str, Floodgate] = {}
         self._now = EVER  # W as this worker last saw it

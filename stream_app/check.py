@@ -50,6 +50,7 @@ def run(data_dir: Path | None) -> list[Finding]:
     return [
         Finding("settings", OK, "complete and well-formed"),
         _rules(settings.rules.file),
+        _model(settings.model.dir),
         *_connections(settings, data_dir),
     ]
 
@@ -64,6 +65,23 @@ def _rules(file: Path | None) -> Finding:
     if dates:
         found += f"; others from {', '.join(map(business_day, dates))}"
     return Finding("rules", OK, found)
+
+
+def _model(where: Path | None) -> Finding:
+    """A system without a model is complete: the rules do not need one."""
+    from models.registry import ModelError, in_force
+
+    if where is None:
+        return Finding("model", OK, "none: anomaly_person and anomaly_pharmacy are silent (model.dir names one)")
+    try:
+        promoted = in_force(where)
+    except ModelError as error:
+        return Finding("model", WRONG, str(error), "train and promote another, or take model.dir out of the settings")
+    if not promoted:
+        return Finding("model", WRONG, f"{where}: no version is promoted", "fundwatch model promote VERSION")
+    last = promoted[-1]
+    version = next(iter(last.models.values())).version
+    return Finding("model", OK, f"{version} ({', '.join(last.models)}), in force from {business_day(last.since)}")
 
 
 def _connections(settings: Settings, data_dir: Path | None) -> Iterator[Finding]:

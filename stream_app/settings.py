@@ -187,6 +187,14 @@ class RulesSettings(BaseModel):
     file: Path | None = None
 
 
+class ModelSettings(BaseModel):
+    """dir: the registry of anomaly models, or one version's directory; without it none judges."""
+
+    model_config = Section
+
+    dir: Path | None = None
+
+
 class EmbeddedSettings(BaseModel):
     """kafka_jars: a folder with Apache Kafka's jars, for a machine without a way to fetch them."""
 
@@ -210,6 +218,7 @@ class Settings(BaseSettings):
     archive: ArchiveSettings = ArchiveSettings()
     lateness: Lateness = Lateness()
     rules: RulesSettings = RulesSettings()
+    model: ModelSettings = ModelSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
 
     @classmethod

@@ -7,7 +7,6 @@ import re
 import textwrap
 import tokenize
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from importlib import import_module
@@ -19,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from detectors.case import Case
-from detectors.detector import Detector
+from detectors.detector import Detector, limits
 from detectors.event import Record
 from detectors.finding import Law, Level
 from detectors.nearness import name_of
@@ -155,12 +154,12 @@ def _plain(text: str) -> str:
     return re.sub(r"\s+", " ", text.replace("``", "")).strip()
 
 
-def meanings(kind: type) -> dict[str, str]:
+def meanings(kind: type[Detector]) -> dict[str, str]:
     """What the comment beside each threshold says."""
     source = textwrap.dedent(inspect.getsource(kind))
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     comments = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
-    names = {field.name for field in fields(kind)}
+    names = {field.name for field in limits(kind)}
     return {
         node.target.id: _plain(comments[node.end_lineno])
         for node in ast.walk(ast.parse(source))
