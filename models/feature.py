@@ -40,7 +40,7 @@ UNITS = {
     "": ("", ""),
     "times": ("次", "times"),
     "persons": ("人", "persons"),
-    "orgs": ("家", "institutions"),
+    "institutions": ("家", "institutions"),
     "items": ("种", "items"),
     "packs": ("盒", "packs"),
     "yuan": ("元", "yuan"),

@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from detectors.finding import Level
 from models.day import Array
-from models.drift import Reference
+from models.drift import SCORE, Drift, Reference, drifts
 from models.feature import digest
 from models.model import Model
-from models.registry import KIND, PROBES, SCHEMA, Manifest, Part, named, packed, shapes
-from models.train import Learned, Plan
+from models.train import Found, Learned, Plan, rank_of
+from models.versions import KIND, PROBES, SCHEMA, Manifest, Part, named, packed, shapes
 
 NO_VERSION = ""  # until the content is known
 
@@ -81,6 +82,16 @@ def _probes(values: Array) -> Array:
 def drifting(scaled: Array, model: Model, values: Array) -> Array:
     """What is watched for drift: every scaled feature, and last the mean surprise."""
     return np.concatenate([scaled, model.surprises(values).mean(axis=1, keepdims=True)], axis=1)
+
+
+def drift_of(model: Model, reference: Reference, days: Found) -> tuple[list[Drift], float]:
+    """How far these days are from those of training, and the leads a day that they would make."""
+    keys, totals, seen = rank_of(model, days)
+    scaled = np.array([days[key].measures.scaled for key in keys])
+    watched = drifting(scaled, model, np.stack([one.values for one in seen]))
+    found = drifts(reference, watched, [*(feature.name for feature in model.features), SCORE])
+    spoke = float((totals >= model.thresholds[Level.BLUE]).sum())
+    return found, spoke / len({day for _, day in keys})
 
 
 WORDS = {"person": "person-days (人日)", "pharmacy": "pharmacy-days (药店日)"}

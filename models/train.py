@@ -126,6 +126,15 @@ def learn(
     )
 
 
+def libraries() -> dict[str, str]:
+    """What a model is trained with, and their versions. Raises ImportError."""
+    import platform
+
+    import sklearn  # type: ignore[import-untyped]  # it has no types
+
+    return {"scikit-learn": sklearn.__version__, "numpy": np.__version__, "python": platform.python_version()}
+
+
 def fitted(values: Array, plan: Plan) -> Forest:
     from sklearn.ensemble import IsolationForest  # type: ignore[import-untyped]  # it has no types
 
@@ -179,9 +188,7 @@ def reached_by(totals: Array, days: float) -> float:
     return base + float(np.log(TAIL / share) / tail_slope(ordered[:, None])[0])
 
 
-def rank_of(
-    model: Model, days: Mapping[tuple[str, date], Watched]
-) -> tuple[list[tuple[str, date]], Array, list[Columns]]:
+def rank_of(model: Model, days: Found) -> tuple[list[tuple[str, date]], Array, list[Columns]]:
     """Every day by this model: its keys, its totals, and its columns."""
     keys = sorted(days)
     seen = [columns(model.features, days[k].measures, days[k].earlier, days[k].groups, model.peers) for k in keys]

@@ -75,13 +75,19 @@ def finding(
         shows=found.watched.bills,
         figures=(
             Figure("anomaly_score", score, least, ""),
-            *(Figure(r.feature.name, round(r.value, 4), None, r.feature.unit) for r in reasons),
+            *map(_figure, reasons),
         ),
         exclusions=(taken_back(), no_tests()),
         checks=checks,
         model_version=model.version,
         explanation=tuple(map(_told, reasons)),
     )
+
+
+def _figure(reason: scored.Reason) -> Figure:
+    if reason.feature.unit == "share":
+        return Figure(reason.feature.name, round(100 * reason.value, 1), None, "%")
+    return Figure(reason.feature.name, round(reason.value, 2), None, reason.feature.unit)
 
 
 def _zh(reason: scored.Reason) -> str:

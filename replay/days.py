@@ -1,14 +1,11 @@
 """The days of persons and pharmacies in recordings, as the model's detectors see them when they judge."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
-from models.train import PersonDays, PharmacyDays
-from models.watch import Watched
+from models.train import Found, PersonDays, PharmacyDays
 from replay.run import Run, archived, recording
-
-Days = Mapping[tuple[str, date], Watched]  # by entity and day
 
 
 def days_of(
@@ -19,7 +16,7 @@ def days_of(
     until: date | None = None,
     without: Iterable[str] = (),
     on_events: Callable[[int], None] = lambda n: None,
-) -> dict[str, Days]:
+) -> dict[str, Found]:
     """By kind of entity. since, until: the first and the last day wanted; what was before counts as their past.
 
     without: entities to leave out, such as those where fraud was found. Raises OSError, RecordingError.

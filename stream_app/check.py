@@ -69,7 +69,7 @@ def _rules(file: Path | None) -> Finding:
 
 def _model(where: Path | None) -> Finding:
     """A system without a model is complete: the rules do not need one."""
-    from models.registry import ModelError, in_force
+    from models.versions import ModelError, in_force
 
     if where is None:
         return Finding("model", OK, "none: anomaly_person and anomaly_pharmacy are silent (model.dir names one)")

@@ -45,7 +45,7 @@ def _models(where: Path | None) -> Sequence[InForce]:
     """Raises RulesFileError."""
     if where is None:
         return ()
-    from models.registry import ModelError, in_force
+    from models.versions import ModelError, in_force
 
     try:
         return in_force(where)
@@ -83,7 +83,8 @@ class RulesFile:
         if since < now:
             raise RulesFileError(
                 f"{self._file or self._models}: what it changes holds from {business_day(since)}, but "
-                f"{business_day(now)} has been judged already: put it under [[rules]] with a valid_from that is still to come"
+                f"{business_day(now)} has been judged already: put it under [[rules]] with a valid_from that is still "
+                f"to come"
             )
         self.book = book
         return book

@@ -28,8 +28,8 @@ from models.drift import drifts
 from models.forest import flattened
 from models.made import made
 from models.model import Model, evidence
-from models.registry import CARD, MANIFEST, ModelError, Registry, in_force, load
 from models.train import Learned, PersonDays, PharmacyDays, Plan, learn, reached_by
+from models.versions import CARD, MANIFEST, ModelError, Registry, in_force, load
 from replay.run import Standing, replay
 from replay.simulate.city import Plan as City
 from replay.simulate.simulation import Simulation
@@ -228,7 +228,7 @@ def test_each_day_is_judged_by_the_model_in_force_then(quiet: dict[str, Model], 
 
 
 @pytest.fixture
-def registry(root: Path, tmp_path: Path) -> Registry:
+def shelf(root: Path, tmp_path: Path) -> Registry:
     shutil.copytree(root, tmp_path / "registry")
     return Registry(tmp_path / "registry")
 
@@ -238,9 +238,9 @@ def test_the_same_days_make_the_same_model(learned: dict[str, Learned], root: Pa
     assert Registry(root).versions() == [new.manifest.version]
 
 
-def test_a_version_has_a_card_for_people(registry: Registry) -> None:
-    [version] = registry.versions()
-    card = (registry.root / version / CARD).read_text()
+def test_a_version_has_a_card_for_people(shelf: Registry) -> None:
+    [version] = shelf.versions()
+    card = (shelf.root / version / CARD).read_text()
     assert version in card
     assert "模型提示，不作为认定依据" in card
     assert "近30天结算次数" in card
@@ -261,58 +261,58 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
-def test_a_manifest_that_is_not_what_was_trained_is_refused_with_the_reason(registry: Registry, fault: str) -> None:
+def test_a_manifest_that_is_not_what_was_trained_is_refused_with_the_reason(shelf: Registry, fault: str) -> None:
     change, why = FAULTS[fault]
-    [version] = registry.versions()
-    altered(registry.root / version, change)
+    [version] = shelf.versions()
+    altered(shelf.root / version, change)
     with pytest.raises(ModelError, match=why):
-        registry.promote(version, ALWAYS, NOW)
-    assert registry.promotions() == []
+        shelf.promote(version, ALWAYS, NOW)
+    assert shelf.promotions() == []
 
 
-def test_arrays_that_were_altered_or_hold_objects_are_refused(registry: Registry) -> None:
-    [version] = registry.versions()
-    file = registry.root / version / "model.npz"
+def test_arrays_that_were_altered_or_hold_objects_are_refused(shelf: Registry) -> None:
+    [version] = shelf.versions()
+    file = shelf.root / version / "model.npz"
     raw = bytearray(file.read_bytes())
     raw[len(raw) // 2] ^= 1
     file.write_bytes(raw)
     with pytest.raises(ModelError, match="digest"):
-        load(registry.root / version)
+        load(shelf.root / version)
 
 
 def test_a_model_for_features_that_are_measured_otherwise_now_is_refused(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch
+    shelf: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [version] = registry.versions()
+    [version] = shelf.versions()
     monkeypatch.setattr("models.feature.MEASURED", 2)
     with pytest.raises(ModelError, match="other features"):
-        load(registry.root / version)
+        load(shelf.root / version)
 
 
 def test_promotion_holds_from_a_business_day_on_and_rollback_never_changes_the_past(
-    registry: Registry, learned: dict[str, Learned]
+    shelf: Registry, learned: dict[str, Learned]
 ) -> None:
     new = made(learned, PLAN, created_at=NOW + DAY, source=["other"], libraries={})
-    registry.add(new.manifest, new.arrays, new.card)
-    [first] = [version for version in registry.versions() if version != new.manifest.version]
-    registry.promote(first, ALWAYS, NOW)
-    registry.promote(new.manifest.version, NOW, NOW)
-    registry.rollback(NOW + 3 * DAY, NOW)
-    assert [(p.version, p.since) for p in registry.promotions()] == [
+    shelf.add(new.manifest, new.arrays, new.card)
+    [first] = [version for version in shelf.versions() if version != new.manifest.version]
+    shelf.promote(first, ALWAYS, NOW)
+    shelf.promote(new.manifest.version, NOW, NOW)
+    shelf.rollback(NOW + 3 * DAY, NOW)
+    assert [(p.version, p.since) for p in shelf.promotions()] == [
         (first, ALWAYS),
         (new.manifest.version, NOW),
         (first, NOW + 3 * DAY),
     ]
-    assert [one.models["person"].version for one in in_force(registry.root)] == [first, new.manifest.version, first]
+    assert [one.models["person"].version for one in in_force(shelf.root)] == [first, new.manifest.version, first]
     with pytest.raises(ModelError, match="already"):
-        registry.promote(first, NOW + 4 * DAY, NOW)
+        shelf.promote(first, NOW + 4 * DAY, NOW)
 
 
-def test_one_promoted_version_cannot_be_rolled_back(registry: Registry) -> None:
-    [version] = registry.versions()
-    registry.promote(version, ALWAYS, NOW)
+def test_one_promoted_version_cannot_be_rolled_back(shelf: Registry) -> None:
+    [version] = shelf.versions()
+    shelf.promote(version, ALWAYS, NOW)
     with pytest.raises(ModelError, match="only one"):
-        registry.rollback(NOW, NOW)
+        shelf.rollback(NOW, NOW)
 
 
 # drift

@@ -11,14 +11,13 @@ import msgspec
 from msgspec import Struct
 
 from detectors.event import CHINA
-from detectors.finding import Level
 from detectors.rules import ALWAYS, business_day
 from detectors.unit import day_end
 from stream_app.settings import Settings
 
 if TYPE_CHECKING:
-    from models.registry import Loaded, Registry
-    from replay.days import Days
+    from models.train import Found
+    from models.versions import Loaded, Registry
 
 BY_DEFAULT = Path("models.registry")  # where versions go if neither option nor setting says so
 Day = click.DateTime(formats=["%Y-%m-%d"])
@@ -137,7 +136,7 @@ def list_(registry: Path | None, as_json: bool) -> None:
     Example:
       fundwatch model list --registry registry --json
     """
-    from models.registry import ModelError, load
+    from models.versions import ModelError, load
 
     where = _registry(registry)
     promoted = {one.version: one for one in _checked(where.promotions)}
@@ -172,7 +171,7 @@ def list_(registry: Path | None, as_json: bool) -> None:
 class Shown(Struct, frozen=True, kw_only=True):
     """A version, and how days looked lately. psi: by entity and feature; leads: a day, beside what it was made for."""
 
-    manifest: Any  # models.registry.Manifest, which this module loads only when it is called
+    manifest: Any  # models.versions.Manifest, which this module loads only when it is called
     psi: dict[str, dict[str, float]] = {}
     days: dict[str, int] = {}
     leads: dict[str, float] = {}
@@ -226,20 +225,11 @@ def show(
         click.echo("\n".join(_drift_in_words(entity, drifts, counts[entity], leads[entity])))
 
 
-def _drift(loaded: "Loaded", entity: str, days: "Days") -> tuple[dict[str, float], float]:
-    import numpy as np
+def _drift(loaded: "Loaded", entity: str, days: "Found") -> tuple[dict[str, float], float]:
+    from models.made import drift_of
 
-    from models.drift import SCORE, drifts
-    from models.made import drifting
-    from models.train import rank_of
-
-    own = loaded.models[entity]
-    keys, totals, seen = rank_of(own, days)
-    scaled = np.array([days[key].measures.scaled for key in keys])
-    watched = drifting(scaled, own, np.stack([one.values for one in seen]))
-    found = drifts(loaded.references[entity], watched, [*(f.name for f in own.features), SCORE])
-    spoke = float((totals >= own.thresholds[Level.BLUE]).sum())
-    return {one.name: round(one.psi, 4) for one in found}, spoke / len({day for _, day in keys})
+    found, spoke = drift_of(loaded.models[entity], loaded.references[entity], days)
+    return {one.name: round(one.psi, 4) for one in found}, spoke
 
 
 def _drift_in_words(entity: str, psi: dict[str, float], days: int, leads: float) -> Iterator[str]:
@@ -391,13 +381,13 @@ def _midnight(day: datetime) -> datetime:
 
 
 def _registry(root: Path | None) -> "Registry":
-    from models.registry import Registry
+    from models.versions import Registry
 
     return Registry(root or Settings.load().model.dir or BY_DEFAULT)
 
 
 def _load(where: "Registry", version: str) -> "Loaded":
-    from models.registry import load
+    from models.versions import load
 
     found: Loaded = _checked(lambda: load(where.folder(version)))
     return found
@@ -405,7 +395,7 @@ def _load(where: "Registry", version: str) -> "Loaded":
 
 def _checked(asked: Callable[[], Any]) -> Any:
     """Any: whatever is asked for. Raises Failed with the registry's reason."""
-    from models.registry import ModelError
+    from models.versions import ModelError
 
     try:
         return asked()
@@ -419,7 +409,7 @@ def _days(
     since: datetime | None,
     until: datetime | None,
     without: Sequence[str] = (),
-) -> "dict[str, Days]":
+) -> "dict[str, Found]":
     from replay.days import days_of
 
     if bool(files) == (archive is not None):
@@ -437,15 +427,12 @@ def _date(moment: datetime | None) -> date | None:
 
 def _libraries() -> dict[str, str]:
     """Raises Failed where scikit-learn is not installed."""
-    import platform
-
-    import numpy as np
+    from models.train import libraries
 
     try:
-        import sklearn  # type: ignore[import-untyped]  # it has no types
+        return libraries()
     except ImportError:
         raise Failed("training needs scikit-learn, scoring does not: pip install 'fundwatch[train]'") from None
-    return {"scikit-learn": sklearn.__version__, "numpy": np.__version__, "python": platform.python_version()}
 
 
 @contextmanager

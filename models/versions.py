@@ -322,12 +322,12 @@ def in_force(where: Path) -> list[InForce]:
         return [InForce(ALWAYS, load(where).models)]
     if not where.is_dir():
         raise ModelError(f"{where}: there is no such directory of models")
-    registry = Registry(where)
+    shelf = Registry(where)
     loaded: dict[str, dict[str, Model]] = {}
     found = []
-    for promotion in registry.promotions():
+    for promotion in shelf.promotions():
         if promotion.version not in loaded:
-            loaded[promotion.version] = load(registry.folder(promotion.version)).models
+            loaded[promotion.version] = load(shelf.folder(promotion.version)).models
         found.append(InForce(promotion.since, loaded[promotion.version]))
     return found
 
