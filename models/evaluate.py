@@ -1,12 +1,15 @@
 """Figures of a ranking: average precision, recall at a budget, agreement of two rankings, intervals."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.day import Array
+
+COOL_DOWN_DAYS = 7  # in which an entity that was reported is not reported again
 
 
 def average_precision(scores: Array, planted: NDArray[np.bool_]) -> float:
@@ -22,13 +25,19 @@ def average_precision(scores: Array, planted: NDArray[np.bool_]) -> float:
     return float((gained * found / seen).sum() / total)
 
 
-def at_budget(days: Sequence[Hashable], scores: Array, a_day: int) -> NDArray[np.bool_]:
-    """Which rows are among the highest ``a_day`` of their day; a score of 0 is never reported."""
+def at_budget(keys: Sequence[tuple[str, date]], scores: Array, a_day: int) -> NDArray[np.bool_]:
+    """Which rows would be delivered: the highest ``a_day`` of each day, of entities that were not in the week before.
+
+    A score of 0 is never reported.
+    """
     chosen = np.zeros(len(scores), dtype=bool)
-    count: dict[Hashable, int] = {}
-    for n in np.argsort(-scores, kind="stable"):
-        if scores[n] > 0 and count.get(days[n], 0) < a_day:
-            count[days[n]] = count.get(days[n], 0) + 1
+    spoken: dict[str, date] = {}
+    count: dict[date, int] = {}
+    for n in sorted(range(len(keys)), key=lambda n: (keys[n][1], -scores[n], keys[n][0])):
+        who, day = keys[n]
+        fresh = who not in spoken or (day - spoken[who]).days > COOL_DOWN_DAYS
+        if scores[n] > 0 and fresh and count.get(day, 0) < a_day:
+            spoken[who], count[day] = day, count.get(day, 0) + 1
             chosen[n] = True
     return chosen
 

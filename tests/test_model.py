@@ -37,10 +37,11 @@ from tests.world import batches, rising, said
 
 PLAN = Plan(per_day=1.0, trees=25, samples=128)
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
+START = at("01 00:00")
 
 
 def city(seed: int, persons: int, days: int, families: tuple[str, ...]) -> list[Event | Reference]:
-    told = Simulation(City(persons=persons, days=days, seed=seed, start=at("01 00:00"), families=families)).lines()
+    told = Simulation(City(persons=persons, days=days, seed=seed, start=START, families=families)).lines()
     return [event for line in told if not (event := read(line)).is_test]
 
 
