@@ -204,8 +204,8 @@ def plant(
     taken = set(taken)
     for family, (story, length, features) in OF_PHARMACIES.items():
         for _ in range(cases):
-            first = dice.randrange(len(days) - length + 1)
-            span = tuple(days[first : first + length])
+            spans = [tuple(days[n : n + length]) for n in range(len(days) - length + 1)]
+            span = max(dice.sample(spans, min(4, len(spans))), key=lambda span: len(town.stores(span)))
             if free := [store for store in town.stores(span) if store not in taken]:
                 who = dice.choice(free)
                 taken.add(who)
