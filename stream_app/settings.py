@@ -276,6 +276,7 @@ def embedded_addresses(data_dir: Path) -> dict[str, Any]:  # Any: nested as the 
                 "secret": (data_dir / "feed.secret").read_text().strip(),
             },
             "archive": {"dir": run["archive_dir"]},
+            **({"model": {"dir": run["model_dir"]}} if run.get("model_dir") else {}),
         }
     except FileNotFoundError:
         raise NotRunningError(

@@ -347,7 +347,8 @@ def shadow(
 def promote(version: str, since: datetime | None, registry: Path | None) -> None:
     """From a business day on, this version judges. Days before stay as they were judged.
 
-    Workers read the registry again by themselves. A day must not have been reached yet when it is promoted.
+    Workers read the registry again by themselves, and refuse a first day that has been reached already. The very first
+    version holds from ever on: start the workers after it, or name a day to come.
 
     \b
     Example:
