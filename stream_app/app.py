@@ -76,7 +76,7 @@ class Line:
         self._longest = max(getattr(settings.lateness, topic) for topic in type(settings.lateness).model_fields)
         self._memory = shards.memory(settings.redis, socket_timeout=10, socket_connect_timeout=3)
         self._producer = _producer(settings)
-        self._rules = RulesFile(settings.rules.file)
+        self._rules = RulesFile(settings.rules.file, settings.model.dir)
         self._judge = self._judge_by(self._rules.book, EVER)
         self._floodgates: dict[str, Floodgate] = {}
         self._now = EVER  # W as this worker last saw it

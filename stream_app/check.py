@@ -63,6 +63,7 @@ def run(data_dir: Path | None) -> list[Finding]:
         _rules(settings.rules.file),
         *_java(data_dir),
         *of_disks(settings),
+        _model(settings.model.dir),
         *_connections(settings, data_dir),
     ]
 
@@ -105,6 +106,23 @@ def of_disks(settings: Settings) -> Iterator[Finding]:
         said = f"{folder}: {free:.0%} free ({disk.free >> 30} GiB)"
         to_do = "" if free >= LEAST_FREE else "make room: fundwatch retain archive, or a larger disk"
         yield Finding(f"disk/{name}", WRONG if to_do else OK, said, to_do)
+
+
+def _model(where: Path | None) -> Finding:
+    """A system without a model is complete: the rules do not need one."""
+    from models.versions import ModelError, in_force
+
+    if where is None:
+        return Finding("model", OK, "none: anomaly_person and anomaly_pharmacy are silent (model.dir names one)")
+    try:
+        promoted = in_force(where)
+    except ModelError as error:
+        return Finding("model", WRONG, str(error), "train and promote another, or take model.dir out of the settings")
+    if not promoted:
+        return Finding("model", WRONG, f"{where}: no version is promoted", "fundwatch model promote VERSION")
+    last = promoted[-1]
+    version = next(iter(last.models.values())).version
+    return Finding("model", OK, f"{version} ({', '.join(last.models)}), in force from {business_day(last.since)}")
 
 
 def _connections(settings: Settings, data_dir: Path | None) -> Iterator[Finding]:

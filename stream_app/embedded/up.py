@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 from typing import Any  # futures of different results
 
@@ -40,6 +41,8 @@ REMEMBER_EVERY_S = 5.0
 FEED_WITHIN_S = 15.0
 THIS_PROGRAM = (sys.executable, "-m", "stream_app")
 NOTHING: Mapping[str, str] = {}
+DEMO_MODEL = Path(str(files("models"))) / "demo"  # trained on honest days of the city of the demo
+OWN_MODEL = "FUNDWATCH_MODEL__DIR"
 SERVERS = ("kafka", "redis")  # stopped last
 
 
@@ -295,6 +298,7 @@ class System:
             "worker": [pid for name, pid in pids.items() if name.startswith("worker-")],
             **{name: pids.get(name) for name in ("kafka", "redis", "feed", "archive", "simulate", "send")},
             **addresses(self.directory, self.ports),
+            "model_dir": str(DEMO_MODEL) if self.city and OWN_MODEL not in os.environ else None,
             "started": {str(child.pid): child.started for child in children},
         }
 
