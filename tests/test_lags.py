@@ -25,11 +25,11 @@ class Message:
 
 
 ONE, OTHER = TP("claims", 0), TP("claims", 1)
-NOW_MS = int(time.time() * 1000)
 
 
 def batch(first: int, count: int, end: int, age_s: int = 0) -> Batch:
-    records = [Message(first + n, NOW_MS - age_s * 1000) for n in range(count)]
+    taken_ms = int((time.time() - age_s) * 1000)
+    records = [Message(first + n, taken_ms) for n in range(count)]
     return Batch(topic="claims", partition=0, records=records, missing=0, end=end)
 
 
@@ -54,7 +54,7 @@ def test_what_was_fetched_and_is_not_done_with_waits(lags: Lags) -> None:
     done(lags, first)
     lags.show([ONE])
     assert shown("messages", partition="0") == 85
-    assert shown("seconds") == pytest.approx(300, abs=60)
+    assert (shown("seconds") or 0) >= 300
 
 
 def test_who_has_done_all_of_it_is_not_behind_however_old_it_is(lags: Lags) -> None:
