@@ -17,6 +17,7 @@ from prometheus_client.exposition import ThreadingWSGIServer
 
 from stream_app import metrics
 from stream_app.metrics import Part
+from stream_app.settings import SettingsError
 
 STALLED_S = 60.0  # a loop that has not turned for so long is stuck; the alert FundwatchComponentStalled says the same
 
@@ -55,7 +56,7 @@ class Status:
 
 
 def serve(status: Status, host: str, port: int) -> None:
-    """Answer in a thread of its own. Port 0: not at all. Raises OSError if the port is taken."""
+    """Answer in a thread of its own. Port 0: not at all. Raises SettingsError if the port cannot be had."""
     if not port:
         return
     metrics.tell_build(_version())
@@ -73,7 +74,12 @@ def serve(status: Status, host: str, port: int) -> None:
                 start_response("404 Not Found", [("content-type", "text/plain")])
                 return [b"there are /metrics, /healthz and /readyz\n"]
 
-    server = make_server(host, port, app, ThreadingWSGIServer, _Silent)
+    try:
+        server = make_server(host, port, app, ThreadingWSGIServer, _Silent)
+    except OSError as error:
+        raise SettingsError(
+            f"{host}:{port} cannot be had for /metrics ({error.strerror}): name another under metrics, or 0"
+        ) from None
     Thread(target=server.serve_forever, name="status", daemon=True).start()
 
 

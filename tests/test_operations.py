@@ -1,5 +1,6 @@
 """What goes wrong with the servers is said with what to do; a memory of another version is left alone."""
 
+import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,8 +13,8 @@ from stream_app import check, rows, topics
 from stream_app.app import Line
 from stream_app.check import Finding
 from stream_app.memory import Memory, WrongMemoryError
-from stream_app.settings import ArchiveSettings, KafkaSettings, RedisSettings, Settings, StoreSettings
-from stream_app.status import STALLED_S, Status
+from stream_app.settings import ArchiveSettings, KafkaSettings, RedisSettings, Settings, SettingsError, StoreSettings
+from stream_app.status import STALLED_S, Status, serve
 from tests.live.servers import eventually, fresh_prefix, redis_running
 
 PREFIX = "{fw}"
@@ -150,3 +151,10 @@ def test_who_waits_for_a_server_is_alive_and_not_ready() -> None:
     assert (status.stalled(), status.missing()) == ({}, {"redis": "away"})
     status.has("redis")
     assert status.missing() == {}
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsError, match=f"127.0.0.1:{port}"):
+            serve(Status("worker"), "127.0.0.1", port)

@@ -16,12 +16,14 @@ from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener, ur
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from alerts.store import Store
 from replay.simulate.city import Plan
 from replay.simulate.simulation import Simulation
 from stream_app.embedded import kafka_server, redis_server
 from stream_app.embedded.directory import Directory, Run
 from stream_app.embedded.jars import JarsError, kafka_jars
 from stream_app.metrics import CATALOGUE, Part
+from stream_app.settings import Settings
 from tests.live.prometheus import Prometheus, prometheus_running
 from tests.live.servers import ROOT, absent, eventually, system_running
 from tests.test_dashboards import queries, runnable
@@ -155,6 +157,37 @@ def test_every_query_of_every_dashboard_finds_something(prometheus: Prometheus) 
         eventually(all_found, "a series for each query", SEEN_WITHIN_S)
     except AssertionError:
         assert left == set()
+
+
+def test_the_figures_are_those_of_the_city(prometheus: Prometheus, system: System) -> None:
+    lines = sum(1 for _ in Simulation(PLAN).lines())
+    store = Store.open(Settings.load(data_dir=system.data).store.url)
+    try:
+        opened = sum(1 for _ in store.alerts())
+    finally:
+        store.close()
+    wanted = {
+        "sum(fundwatch_events_ingested_total)": lines,
+        "sum(fundwatch_event_end_to_end_seconds_count)": lines,
+        'sum(fundwatch_alerts_emitted_total{change="created"})': opened,
+        "sum(fundwatch_consumer_lag_messages)": 0,
+        "max(fundwatch_alerts_unpublished)": 0,
+    }
+    at_least_one = (
+        "fundwatch_detector_evaluations_total",
+        "fundwatch_alert_latency_seconds_count",
+        "fundwatch_feed_push_seconds_count",
+        "fundwatch_state_operation_seconds_count",
+        "fundwatch_consumer_rebalances_total",
+        "fundwatch_http_requests_total",
+    )
+    eventually(lambda: {expr: value(prometheus, expr) for expr in wanted} == wanted, f"{wanted}")
+    assert [name for name in at_least_one if not value(prometheus, f"sum({name})")] == []
+
+
+def value(prometheus: Prometheus, expr: str) -> float | None:
+    found = prometheus.query(expr)
+    return float(found[0]["value"][1]) if found else None
 
 
 def test_nobody_is_called_while_all_is_well(prometheus: Prometheus) -> None:
