@@ -183,6 +183,7 @@ class Sender:
                 self._away = None  # it has not been met yet
                 if monotonic() - began > FIRST_CONTACT.total_seconds():
                     raise UnreachableError(f"Kafka cannot be reached at {where}; is it running?") from None
+            self._producer.poll(0)  # it is the one that hears of a wrong password
             self._again()
         if missing:
             raise SendError(f"no such topics: {', '.join(sorted(missing))}; create them with: fundwatch topics")

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import uniform
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 import faust
@@ -54,7 +54,7 @@ PUBLISH_S = 10.0  # the same for alerts; less than the lease of who publishes
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
 PATIENCE_S = 0.25  # how long a partition that lags is waited for
 IDLE_S = 1.0  # how often a worker that hears nothing looks whether something has become due
-WATCH_S = 5.0
+WATCH_S = 10.0
 SAMPLE_S = 5.0  # lag and what Redis holds are looked at so often
 TAKEN = "taken_ms"  # header of a verdict: when the broker took the oldest event that it was judged for
 FORGET_S = 60.0  # a slice of the memory is looked through so often
@@ -344,14 +344,19 @@ def run_worker(settings: Settings) -> None:
         metrics.REBALANCES.inc()
 
     async def watch_over() -> None:
-        silent = time.monotonic() - heard["at"]
-        lag = 0
-        if silent >= watchdog.SILENT_S:
-            assigned = [(tp.topic, tp.partition) for tp in app.consumer.assignment() if tp.topic in topics.EVENTS]
-            lag = await asyncio.to_thread(watchdog.behind, settings.kafka, assigned)
-        read_meanwhile = time.monotonic() - heard["at"] < silent
-        if dog.is_stuck(0 if read_meanwhile else lag):
-            log.critical("worker.reads_nothing", silent_s=round(silent), lag=lag, todo="ends, to be started again")
+        if heard["at"] == float("inf"):
+            return  # at work, perhaps on what waits for a server that is away
+        consumer = cast(transport.Consumer, app.consumer)  # ours, whatever Faust declares
+        assigned = [tp for tp in consumer.assignment() if tp.topic in topics.EVENTS]
+        waiting = await asyncio.to_thread(
+            watchdog.behind, settings.kafka, [(tp.topic, tp.partition) for tp in assigned]
+        )
+        for tp in assigned:
+            if consumer.has_in_hand(tp):
+                waiting.pop((tp.topic, tp.partition), None)
+        if dog.is_stuck(waiting):
+            partitions = sorted(f"{topic}/{number}" for topic, number in waiting)
+            log.critical("worker.reads_nothing", partitions=partitions, todo="ends, to be started again")
             os._exit(1)  # an orderly stop would wait for what is stuck
 
     # Faust's own annotations name the stream's protocol, which lacks noack()

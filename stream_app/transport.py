@@ -198,6 +198,10 @@ class Consumer(driver.Consumer):
         self._delivered.setdefault(message.tp, deque()).append(message)
         await self.wait_first(self.callback(message), self.suspend_flow.wait())
 
+    def has_in_hand(self, tp: TP) -> bool:
+        """Has something of it been delivered that is not acknowledged yet?"""
+        return bool(self._delivered.get(tp))
+
     # -- acknowledging
 
     def ack(self, message: Message) -> bool:

@@ -1,46 +1,51 @@
-"""A worker that owns partitions, lags, and reads nothing is of no use: it ends, and is started again.
+"""A worker that owns a partition of which it reads nothing is of no use: it ends, and is started again.
 
-Seen after a member of the group was killed and came back while its old session was still held: all partitions assigned,
-heartbeats sent, and nothing fetched any more. What was not acknowledged comes again, so ending is always safe.
+Seen after Kafka or a member of the group was gone for longer than a session: all partitions assigned, heartbeats sent,
+and of some or all of them nothing fetched any more, while others went on. What was not acknowledged comes again, so
+ending is always safe.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from stream_app import topics
 from stream_app.settings import KafkaSettings
 
-SILENT_S = 15.0  # how long a worker may read nothing before it is asked whether there is something to read
+LOOKS = 3  # that a partition may look the same
 ANSWER_WITHIN_S = 5.0
+Partition = tuple[str, int]
 
 
 class Watchdog:
-    """Compares two looks at a silent worker: one that waits for a server or has just begun is not stuck."""
+    """Compares looks at the partitions that a worker owns: one that has just begun is not stuck."""
 
     def __init__(self) -> None:
-        self._lag = 0
+        self._looks: dict[tuple[Partition, int], int] = {}  # how often seen at this offset
 
-    def is_stuck(self, lag: int) -> bool:
-        """lag: messages it has not acknowledged though it owns them; 0 while it reads, or if nobody can say."""
-        stuck = 0 < lag == self._lag
-        self._lag = lag
-        return stuck
+    def is_stuck(self, waiting: Mapping[Partition, int]) -> bool:
+        """waiting: what is acknowledged of each partition that has more, of which nothing is in hand."""
+        self._looks = {place: self._looks.get(place, 0) + 1 for place in waiting.items()}
+        return any(looks >= LOOKS for looks in self._looks.values())
 
 
-def behind(kafka: KafkaSettings, assigned: Iterable[tuple[str, int]]) -> int:
-    """Messages in these partitions that the group has not acknowledged; 0 if the broker does not answer."""
+def behind(kafka: KafkaSettings, assigned: Iterable[Partition]) -> dict[Partition, int]:
+    """Of these partitions those that hold more than the group has acknowledged, and how far it has.
+
+    Empty if the broker does not answer.
+    """
     places = [TopicPartition(topic, partition) for topic, partition in assigned]
     if not places:
-        return 0
+        return {}
     consumer = Consumer({**topics.quiet(kafka), "group.id": kafka.group, "enable.auto.commit": False})
     try:
-        waiting = 0
+        waiting = {}
         for place in consumer.committed(places, timeout=ANSWER_WITHIN_S):
             first, end = consumer.get_watermark_offsets(place, timeout=ANSWER_WITHIN_S)
-            waiting += max(0, end - max(first, place.offset))
+            if end > max(first, place.offset):
+                waiting[place.topic, place.partition] = max(first, place.offset)
     except KafkaException:
-        return 0
+        return {}
     else:
         return waiting
     finally:

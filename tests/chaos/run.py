@@ -73,6 +73,7 @@ async def disturbed(plan: Plan, folder: Path, say: Callable[[str], None]) -> Out
     began = time.monotonic()
     async with running(folder, plan.store, say) as system:
         outcome.left_out = left_out(system)
+        await _send_reference(system, recording)
         sending = asyncio.create_task(_send_on(system, recording, plan, chance.randrange(1 << 32)))
         try:
             await _strike(system, plan, chance, outcome, say)
@@ -91,12 +92,18 @@ async def disturbed(plan: Plan, folder: Path, say: Callable[[str], None]) -> Out
     return outcome
 
 
+async def _send_reference(system: System, recording: Recording) -> None:
+    """All of it is read before the first event: a record that comes later changes nothing by itself (readings 2)."""
+    path = await asyncio.to_thread(recording.reference_written, system.folder / "reference.ndjson")
+    process = await system.send(path, "--wait")
+    if await process.wait():
+        raise NeverError(f"the reference records were not read: see {system.logs}/send.log")
+
+
 async def _send_on(system: System, recording: Recording, plan: Plan, seed: int) -> None:
-    """Reference records first; then events at a steady pace, each time in another order, until cancelled."""
+    """The events at a steady pace, each time in another order, until cancelled."""
     chance = Random(seed)
     speed = DAYS * 86_400 / plan.pass_s
-    reference = await system.send(await asyncio.to_thread(recording.reference_written, system.folder / "ref.ndjson"))
-    await asyncio.shield(asyncio.ensure_future(reference.wait()))
     while True:
         path = await asyncio.to_thread(recording.written, system.folder / "sent.ndjson", chance)
         process = await system.send(path, "--speed", f"{speed:g}")
@@ -131,7 +138,7 @@ async def _strike(system: System, plan: Plan, chance: Random, outcome: Outcome, 
 async def _settle(system: System, recording: Recording, plan: Plan, outcome: Outcome) -> None:
     """Once more, as fast as it goes, and wait until everything is judged and stored."""
     path = await asyncio.to_thread(recording.written, system.folder / "sent.ndjson", Random(plan.seed))
-    process = await system.send(path, "--wait")  # waits for the reference records, too
+    process = await system.send(path, "--wait")
     try:
         if await asyncio.wait_for(process.wait(), SETTLED_WITHIN_S):
             outcome.wrong.append(f"send --wait ended with {process.returncode}: see {system.logs}/send.log")

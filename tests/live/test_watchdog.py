@@ -4,7 +4,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from stream_app import topics
 from stream_app.settings import KafkaSettings
-from stream_app.watchdog import Watchdog, behind
+from stream_app.watchdog import LOOKS, Watchdog, behind
 from tests.live.servers import fresh_prefix
 
 
@@ -19,16 +19,22 @@ def test_only_what_is_owned_and_not_acknowledged_counts(kafka: str) -> None:
     _, end = reader.get_watermark_offsets(TopicPartition(topics.STOCK, 1))
     reader.commit(offsets=[TopicPartition(topics.STOCK, 1, end - 1)], asynchronous=False)
     reader.close()
-    assert behind(settings, [(topics.STOCK, 1)]) == 1
-    assert behind(settings, [(topics.STOCK, 0), (topics.STOCK, 1)]) > 1
-    assert behind(settings, []) == 0
+    assert behind(settings, [(topics.STOCK, 1)]) == {(topics.STOCK, 1): end - 1}
+    assert behind(settings, [(topics.STOCK, 0), (topics.STOCK, 1)]).keys() == {(topics.STOCK, 0), (topics.STOCK, 1)}
+    assert behind(settings, []) == {}
 
 
 def test_a_broker_that_does_not_answer_says_nothing_of_the_worker() -> None:
-    assert behind(KafkaSettings(bootstrap="127.0.0.1:1"), [(topics.STOCK, 0)]) == 0
+    assert behind(KafkaSettings(bootstrap="127.0.0.1:1"), [(topics.STOCK, 0)]) == {}
 
 
-def test_stuck_is_who_lags_as_much_as_at_the_last_look() -> None:
+def test_stuck_is_who_gets_nothing_of_a_partition_though_others_move() -> None:
+    stuck, moving = ("claims", 1), ("claims", 2)
     dog = Watchdog()
-    assert [dog.is_stuck(lag) for lag in (7, 7)] == [False, True]
-    assert [dog.is_stuck(lag) for lag in (7, 5, 3, 0, 0, 3)] == [True, False, False, False, False, False]
+    assert [dog.is_stuck({stuck: 7, moving: look}) for look in range(LOOKS)] == [False] * (LOOKS - 1) + [True]
+
+
+def test_not_stuck_is_who_moves_or_has_nothing_to_read() -> None:
+    dog = Watchdog()
+    looks = [{("claims", 1): 7}, {("claims", 1): 8}, {}, {("claims", 1): 8}, {("claims", 1): 8}]
+    assert not any(dog.is_stuck(look) for look in looks)
