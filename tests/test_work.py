@@ -274,6 +274,7 @@ def test_every_state_move_reason_and_refusal_has_words() -> None:
     wanted |= {f"work.move.{one}.what" for one in Name} | {f"work.reason.{one}" for one in Reason}
     wanted |= {f"work.measure.{one}" for one in Kind} | {f"work.why.{one.value}" for one in Bar}
     wanted |= {f"work.why.{code}" for code in NOT_YOURS | NOT_NOW}
+    wanted |= {f"work.stage.{stage}" for stage in STAGES}
     source = (Path(__file__).parents[1] / "alerts" / "life.py").read_text()
     wanted |= {f"work.why.{code}" for code in re.findall(r'MoveError\("(\w+)"', source)}
     for lang in LANGS:

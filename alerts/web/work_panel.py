@@ -92,7 +92,7 @@ def work_panel(
         due=_day(work.due, words) if work.due else "",
         facts=list(_facts(work, desk, words)),
         done=_STAGE_OF[work.state],
-        stages=[words(f"work.state.{stage}") for stage in STAGES],
+        stages=[words(f"work.stage.{stage}") for stage in STAGES],
         forms=[_form(rule, words, typed) for rule in moves],
         may_comment=desk.may_comment(),
         officers=desk.officers(alert_id) if any(Need.OFFICERS in rule.needs for rule in moves) else (),
