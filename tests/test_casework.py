@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 from alembic import command
+from click.testing import CliRunner
+from sqlalchemy import text
 
 from alerts import migrations
 from alerts.accounts import Account, Role, account
@@ -28,8 +30,11 @@ from alerts.casework import (
 from alerts.keeper import keep
 from alerts.life import NOTHING, Asked, Kind, Measure, MoveError, Name, Reason, State
 from alerts.store import AccountRecord, Store
+from stream_app.cli import front
 from tests.browser.leads import taken_back, verdicts
 from tests.leads import NOON, ORG, lead
+
+pytest_plugins = ("tests.stores",)
 
 PEOPLE = {
     "chen": Role.SCREENER,
@@ -237,3 +242,19 @@ def test_an_older_store_gets_the_new_tables_and_its_leads_are_new(desk: Store) -
         command.downgrade(migrations._config(db), "0002")
     migrations.upgrade(desk.engine.url.render_as_string(hide_password=False))
     assert go(desk, 1).version == 1
+
+
+def test_the_audit_log_is_verified_from_the_command_line(
+    desk: Store, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FUNDWATCH_STORE__URL", url)
+    go(desk, 2)
+    last = desk.last_seq()
+    whole = CliRunner().invoke(front, ["alerts", "verify", "--seq", str(last)])
+    assert (whole.exit_code, whole.stdout) == (0, f"{last} lines, unbroken\n")
+    assert CliRunner().invoke(front, ["alerts", "verify", "--seq", str(last + 1)]).exit_code == 1
+    with desk.engine.begin() as db:
+        db.execute(text("UPDATE alert_event SET actor = 'gao' WHERE seq = :seq"), {"seq": last})
+    altered = CliRunner().invoke(front, ["alerts", "verify"])
+    assert altered.exit_code == 1
+    assert str(last) in altered.stderr
