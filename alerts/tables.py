@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Dialect,
     ForeignKey,
@@ -18,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA = "0002"  # the migration that makes these tables
+SCHEMA = "0003"  # the migration that makes these tables
 
 
 class Instant(TypeDecorator[datetime]):
@@ -168,6 +169,56 @@ snooze = Table(
     Column("since", Instant, nullable=False),
     Column("until", Instant, nullable=False),
     Index(None, "until"),
+)
+
+# How far people have come with a lead; a lead without a row is new. See alerts.casework.
+casework = Table(
+    "casework",
+    metadata,
+    Column("alert_id", ALERT_ID, ForeignKey("alert.alert_id"), primary_key=True),
+    Column("version", Integer, nullable=False),  # grows with each move
+    Column("state", Plain, nullable=False),
+    Column("entered_at", Instant, nullable=False),  # when this state was entered
+    Column("due", Date),  # the last day, in China, for leaving it
+    Column("screened_by", Plain, nullable=False),
+    Column("officers", Plain, nullable=False),  # JSON: a list of accounts
+    Column("extended", Boolean, nullable=False),
+    Column("reason", Plain, nullable=False),  # of a dismissal, with its exclusion code
+    Column("exclusion", Plain, nullable=False),
+    Column("outcome", Plain, nullable=False),  # confirmed, partly, unfounded, dismissed; "" while open
+    Column("found_fen", BigInteger),  # confirmed, or reported before that
+    Column("changed_by", Plain, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Index(None, "state", "due"),
+)
+
+# What was done about it; the sum of the points of a subject is its balance.
+measure = Table(
+    "measure",
+    metadata,
+    Column("alert_id", ALERT_ID, ForeignKey("alert.alert_id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("kind", Plain, nullable=False),
+    Column("amount_fen", BigInteger, nullable=False),
+    Column("points", Integer, nullable=False),
+    Column("subject_kind", Plain, nullable=False),  # org, doctor, cashier; "" without points
+    Column("subject_id", Plain, nullable=False),
+    Column("document", Plain, nullable=False),
+    Column("taken_by", Plain, nullable=False),
+    Column("taken_at", Instant, nullable=False),
+    Index(None, "subject_kind", "subject_id"),
+)
+
+# What was answered to a write that named a key, so that sending it again changes nothing.
+answered = Table(
+    "answered",
+    metadata,
+    Column("account", Plain, primary_key=True),
+    Column("key", Plain, primary_key=True),
+    Column("asked", String(64), nullable=False),  # SHA-256 of what was asked
+    Column("version", Integer, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index(None, "at"),
 )
 
 # Audit trail, outbox and feed log in one. Never updated, never deleted; each row's hash covers the one before.

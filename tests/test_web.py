@@ -826,6 +826,10 @@ def test_the_description_names_every_path_and_shape(reader: httpx.Client) -> Non
         "/api/v1/alerts/{alert_id}",
         "/api/v1/alerts/{alert_id}/evidence",
         "/api/v1/alerts/{alert_id}/snooze",
+        "/api/v1/alerts/{alert_id}/work",
+        "/api/v1/alerts/{alert_id}/moves",
+        "/api/v1/alerts/{alert_id}/comments",
+        "/api/v1/ledgers/{kind}/{name}",
     }
     wanted = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(document)))
     assert wanted <= set(document["components"]["schemas"])

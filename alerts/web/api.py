@@ -13,6 +13,11 @@ from msgspec import Struct
 from alerts.alert import Alert
 from alerts.snooze import Snooze
 from alerts.store import Facets
+from alerts.web import work_api
+from alerts.web.answers import PROBLEMS as _PROBLEMS
+from alerts.web.answers import REF as _REF
+from alerts.web.answers import answer as _answer
+from alerts.web.answers import as_json as _json
 from alerts.web.context import AtDesk, Reader, context
 from alerts.web.desk import MOST, PAGE, BadRequestError, Choice, Desk, Items, choice, item
 from alerts.web.gate import COOKIE, LoginNeededError
@@ -20,8 +25,6 @@ from alerts.web.live import Batch, Beat, Encode, Resync, as_items, stream
 from detectors.finding import Evidence
 
 router = APIRouter(prefix="/api/v1")
-
-_REF = "#/components/schemas/{name}"
 
 
 class Rest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,7 +34,7 @@ class Rest(Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
 
 
-_SHAPES = (Items, Alert, tuple[Evidence, ...], Facets, Batch, Beat, Resync, Rest, Snooze)
+_SHAPES = (Items, Alert, tuple[Evidence, ...], Facets, Batch, Beat, Resync, Rest, Snooze, *work_api.SHAPES)
 STREAM_HEADERS = {"x-accel-buffering": "no", "cache-control": "no-store"}
 
 Levels = Annotated[list[str] | None, Query(alias="level", description="red, orange, yellow, blue; of several any")]
@@ -43,26 +46,6 @@ Statuses = Annotated[
 Inhibited = Annotated[str, Query(description="no: without those that a stronger alert inhibits; yes: only those")]
 Text = Annotated[str, Query(alias="q", description="in the sentence or the subject's id; or an institution's code")]
 Orders = Annotated[str, Query(alias="order", description="newest (last changed first) or gravest (risk order)")]
-
-
-def _answer(shape: Any) -> dict[int | str, dict[str, Any]]:  # Any: JSON Schema
-    """The documentation of a JSON answer, and of what may go wrong."""
-    (schema,), _ = msgspec.json.schema_components([shape], ref_template=_REF)
-    return {200: {"description": "", "content": {"application/json": {"schema": schema}}}, **_PROBLEMS}
-
-
-_PROBLEM = {"$ref": "#/components/schemas/Problem"}
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {
-        "description": why,
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
-    for status, why in ((400, "a condition is wrong"), (401, "log in"), (403, "not for this role"), (503, "store away"))
-}
-
-
-def _json(value: object) -> Response:
-    return Response(msgspec.json.encode(value), media_type="application/json")
 
 
 def _chosen(
@@ -193,7 +176,7 @@ def openapi(_: Reader) -> Response:
 
 def describe() -> dict[str, Any]:  # Any: an OpenAPI document
     """The document, with the shapes of msgspec among its components."""
-    document = get_openapi(title="fundwatch", version="1", routes=router.routes)
+    document = get_openapi(title="fundwatch", version="1", routes=[*router.routes, *work_api.router.routes])
     _, components = msgspec.json.schema_components(_SHAPES, ref_template=_REF)
     text = {"type": "string"}
     problem = {

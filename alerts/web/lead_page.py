@@ -8,12 +8,14 @@ import msgspec
 from markupsafe import Markup
 
 from alerts.alert import Alert
+from alerts.casework import COMMENTED, MOVED
 from alerts.snooze import SNOOZED, WOKEN, Snooze
 from alerts.store import BESIDE, CHANGES, KEEPER, Entry, LeadRow
 from alerts.web.charts import chart, facts
 from alerts.web.charts.drawing import Chart
 from alerts.web.desk import Told
 from alerts.web.wording import Mask, Words, tail
+from alerts.web.work_panel import said
 from detectors.finding import Applies, Evidence, Figure, Level
 
 MOST_BAR = 1.6  # times the threshold that a bar shows
@@ -22,6 +24,9 @@ LESS_IS_WORSE = frozenset(
     {"median_gap", "minutes_between", "days_home", "amount_spread", "in_bed_ratio"}
 )  # of all figures we know
 CAMERA = ("监控", "camera")  # a check that asks for cameras says so
+
+
+WORK = (MOVED, COMMENTED)
 
 
 class FigureLine(NamedTuple):
@@ -306,7 +311,11 @@ def _history(entries: Sequence[Entry], mask: Mask, words: Words) -> list[Step]:
     """Newest first, as the entries are."""
     steps: list[Step] = []
     before: Level | None = None
-    for entry in reversed([entry for entry in entries if entry.kind in (*CHANGES, *BESIDE)]):
+    for entry in reversed([entry for entry in entries if entry.kind in (*CHANGES, *BESIDE, *WORK)]):
+        if entry.kind in WORK:
+            what, note = said(entry, mask, words)
+            steps.append(Step(words.moment(entry.at), what, note, entry.actor))
+            continue
         if entry.kind in BESIDE:
             steps.append(_step_beside(entry, mask, words))
             continue

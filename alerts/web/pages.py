@@ -1,5 +1,6 @@
 """The pages of the feed, and the pieces of them that a page fetches later."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from functools import partial
@@ -36,6 +37,8 @@ from alerts.web.live import Resync, Shown
 from alerts.web.nearly import NearlyPage, told_nearly
 from alerts.web.problems import Problem
 from alerts.web.wording import LANGS, Lang, Words, catalogue
+from alerts.web.work_panel import NOTHING_TYPED, work_panel
+from alerts.web.workdesk import WorkDesk
 from detectors.finding import Level
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -246,18 +249,34 @@ def panel(desk: AtDesk, words: Speaks, alert_id: str) -> Response:
 @router.get("/alerts/{alert_id}")
 def lead(request: Request, desk: AtDesk, asks: Asks, words: Speaks, alert_id: str) -> Response:
     """The page of one lead; that it was opened is written down."""
-    seq = asks.store.last_seq()
+    answer = lead_response(request, desk, words, alert_id)
+    desk.viewed(alert_id, asks.clock(), "page")
+    return answer
+
+
+def lead_response(
+    request: Request,
+    desk: Desk,
+    words: Words,
+    alert_id: str,
+    status: int = 200,
+    notice: str = "",
+    typed: Mapping[str, str] = NOTHING_TYPED,
+) -> Response:
+    """The page of a lead; ``notice``: why what was typed was not carried out."""
+    seq = desk.store.last_seq()
     told = desk.told(alert_id)
     if told is None:
         raise HTTPException(404)
-    desk.viewed(alert_id, asks.clock(), "page")
     return _page(
         request,
         "lead.html",
         words,
+        status,
         lead=lead_page(told, words),
+        work=work_panel(WorkDesk(desk), alert_id, words, notice, typed),
         seq=seq,
-        asks_memory=asks.remembered is not None,
+        asks_memory=context(request).remembered is not None,
         account=desk.account,
         reads=True,
     )

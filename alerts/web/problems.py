@@ -17,6 +17,7 @@ from alerts.store import STORE_AWAY, CursorError
 from alerts.web.desk import BadRequestError, ForbiddenError
 from alerts.web.gate import CrossSiteError, LoginNeededError, wants_json
 from alerts.web.wording import Words
+from alerts.web.workdesk import RefusedError
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ def tell(app: FastAPI, draw: Draw, speak: Speak) -> None:
     app.add_exception_handler(LoginNeededError, log_in)
     on(ForbiddenError, lambda _: Problem(403, "forbidden"))
     on(NotAllowedError, lambda _: Problem(403, "not_allowed"))
+    on(RefusedError, _of_refused)
     on(CrossSiteError, lambda _: Problem(403, "cross_site"))
     on(BadRequestError, lambda error: Problem(400, "bad_request", str(error)))
     on(SnoozeError, lambda error: Problem(400, "bad_request", str(error)))
@@ -88,6 +90,11 @@ def as_json(problem: Problem, number: str, words: Words) -> Response:
         "trace_id": number,
     }
     return Response(msgspec.json.encode(body), problem.status, media_type=JSON)
+
+
+def _of_refused(error: Exception) -> Problem:
+    assert isinstance(error, RefusedError)
+    return Problem(error.status, error.code, error.detail)
 
 
 def _of_http(error: Exception) -> Problem:

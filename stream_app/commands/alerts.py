@@ -109,7 +109,8 @@ def _store_url(data: Path | None) -> Iterator[str]:
 
 
 @contextmanager
-def _store(data: Path | None) -> Iterator[Store]:
+def opened(data: Path | None) -> Iterator[Store]:
+    """The store, made ready; what goes wrong with it becomes a message and an exit code."""
     with _store_url(data) as url:
         store = Store.open(url)
         try:
@@ -164,7 +165,7 @@ def export(form: str, out: Path | None, data: Path | None, **choices: object) ->
     if form == "xlsx" and out is None:
         raise click.UsageError("a workbook needs --out FILE")
     of = _filter(**choices)  # type: ignore[arg-type]  # Click has checked and converted them
-    with _store(data) as store, _target(out) as target:
+    with opened(data) as store, _target(out) as target:
         written = _export(store, of, form, target)
         chosen = {name: str(value) for name, value in choices.items() if value}
         note = msgspec.json.encode({"format": form, "alerts": written, "chosen": chosen})
@@ -191,6 +192,27 @@ def _export(store: Store, of: Filter, form: str, target: IO[bytes]) -> int:
     except forms.TooManyRowsError as error:
         raise Failure(str(error)) from None
     return alerts.done
+
+
+@alerts.command()
+@data_option
+@click.option("--seq", type=click.IntRange(min=0), help="As many lines as there have to be at least, from a backup.")
+def verify(data: Path | None, seq: int | None) -> None:
+    """Verify the audit log: that no line of it was changed, removed or put in between. Leaves with 1 if one was.
+
+    Lines cut off at the end leave no trace in the chain itself: give the number of a backup with --seq.
+
+    \b
+    Example:
+      fundwatch alerts verify --data ./data
+    """
+    with opened(data) as store:
+        broken, last = store.chain_broken_at(), store.last_seq()
+    if broken is not None:
+        raise Failure(f"the audit log is broken at line {broken}: it, or the line before, was changed or removed")
+    if seq is not None and last < seq:
+        raise Failure(f"the audit log ends at line {last}, but had {seq}: its end was cut off")
+    click.echo(f"{last} lines, unbroken")
 
 
 class Counted(Generic[T]):
@@ -243,7 +265,7 @@ def list_(text: str, order: str, limit: int, as_json: bool, data: Path | None, *
       fundwatch alerts list --data ./data --level red --level orange --order gravest
     """
     of = replace(_filter(**choices), text=text)  # type: ignore[arg-type]  # Click has checked and converted them
-    with _store(data) as store:
+    with opened(data) as store:
         rows = store.page(of, order=Order(order), limit=limit).items
     if as_json:
         click.echo(msgspec.json.encode(rows))
@@ -326,7 +348,7 @@ def backup(file: Path, data: Path | None) -> None:
     """
     from alerts.backup import backup as write
 
-    with _store(data) as store:
+    with opened(data) as store:
         try:
             foot = write(store, file, datetime.now(UTC))
         except OSError as error:
@@ -354,7 +376,7 @@ def restore(file: Path, data: Path | None) -> None:
 
     with _store_url(data) as url:
         migrations.upgrade(url)
-    with _store(data) as store:
+    with opened(data) as store:
         try:
             head = bring_back(store, file)
         except BackupError as error:
@@ -435,7 +457,7 @@ def disable(name: str, data: Path | None) -> None:
     """
     from alerts.accounts import AccountError, disable_account
 
-    with _store(data) as store:
+    with opened(data) as store:
         try:
             disable_account(store, name, datetime.now(UTC), _user())
         except AccountError as error:
@@ -454,7 +476,7 @@ def list_users(as_json: bool, data: Path | None) -> None:
     """
     from alerts.accounts import accounts
 
-    with _store(data) as store:
+    with opened(data) as store:
         known = accounts(store)
     if as_json:
         click.echo(msgspec.json.encode(known))
@@ -471,7 +493,7 @@ def _accounts(data: Path | None, generate: bool, password_file: Path | None) -> 
 
     # Taken out of the environment: it is no setting, and no process we start has a use for it.
     named = os.environ.pop("FUNDWATCH_PASSWORD_FILE", None)
-    with _store(data) as store:
+    with opened(data) as store:
         password = (
             generated_password() if generate else _read_password(password_file or (Path(named) if named else None))
         )

@@ -225,20 +225,28 @@ def replay(
 
 
 @click.command()
-@click.argument("alerts", type=existing_file)
-@click.argument("labels", type=existing_file)
+@click.argument("alerts", type=existing_file, required=False)
+@click.argument("labels", type=existing_file, required=False)
 @click.option(
     "--detectors", type=Names(), help="Those that ran, separated by commas: only what they should find counts."
 )
 @click.option("--settlements", type=click.IntRange(min=1), help="How many there were, for the rate per 10,000.")
 @click.option("--events", multiple=True, type=existing_file, help="Recordings, to count their settlements.")
+@click.option("--outcomes", is_flag=True, help="Instead of files: what people found, by detector, in the alert store.")
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="With --outcomes: data directory of an embedded system; without it the settings say which store.",
+)
 @json_option
 def score(
-    alerts: Path,
-    labels: Path,
+    alerts: Path | None,
+    labels: Path | None,
     detectors: frozenset[str] | None,
     settlements: int | None,
     events: tuple[Path, ...],
+    outcomes: bool,
+    data: Path | None,
     as_json: bool,
 ) -> None:
     """Score a file of alerts against what was planted: recall of each fraud, false alarms on each honest situation
@@ -250,7 +258,15 @@ def score(
     \b
     Example:
       fundwatch score alerts.ndjson city.labels.ndjson --events city.ndjson.gz
+      fundwatch score --outcomes --data ./data
     """
+    if outcomes:
+        if alerts is not None:
+            raise click.UsageError("--outcomes asks the alert store; it takes no files")
+        _print_outcomes(data, as_json)
+        return
+    if alerts is None or labels is None:
+        raise click.UsageError("give ALERTS and LABELS, or --outcomes")
     from replay.compare import NotAlertsError
     from replay.scoreboard import NotLabelsError, count_settlements, in_words, read_labels, read_leads
     from replay.scoreboard import score as judge
@@ -265,6 +281,15 @@ def score(
     except (NotAlertsError, NotLabelsError, OSError) as error:
         raise click.ClickException(str(error)) from None
     _print(board, in_words(board), as_json)
+
+
+def _print_outcomes(data: Path | None, as_json: bool) -> None:
+    from alerts import outcomes as told
+    from stream_app.commands.alerts import opened
+
+    with opened(data) as store:
+        found = told.outcomes(store)
+    _print(found, told.in_words(found), as_json)
 
 
 @click.command()

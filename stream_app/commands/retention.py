@@ -9,7 +9,7 @@ import click
 
 from alerts.retention import SHORTEST, cut_trail, drop_alerts, old_alerts, old_entries
 from detectors.event import CHINA
-from stream_app.commands.alerts import Failure, _store, _user, data_option
+from stream_app.commands.alerts import Failure, _user, data_option, opened
 from stream_app.settings import Duration, Settings, duration
 
 
@@ -110,7 +110,7 @@ def alerts(age: timedelta, dry_run: bool, data: Path | None) -> None:
       fundwatch retain alerts --older-than 1800d --dry-run
     """
     now = datetime.now(UTC)
-    with _store(data) as store:
+    with opened(data) as store:
         gone = len(old_alerts(store, now - age)) if dry_run else drop_alerts(store, now - age, _user(), now)
     click.echo(gone)
 
@@ -127,7 +127,7 @@ def audit(age: timedelta, dry_run: bool, data: Path | None) -> None:
       fundwatch db backup trail.ndjson.gz && fundwatch retain audit --older-than 1800d
     """
     now = datetime.now(UTC)
-    with _store(data) as store:
+    with opened(data) as store:
         if not dry_run and (broken := store.chain_broken_at()) is not None:
             raise Failure(f"the trail is broken at {broken}: nothing is cut off until that is understood")
         gone = old_entries(store, now - age) if dry_run else cut_trail(store, now - age, _user(), now)
