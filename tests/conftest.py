@@ -9,3 +9,12 @@ settings.register_profile("deep", max_examples=2_000, deadline=None, suppress_he
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 from tests.live.servers import kafka, redis_server  # noqa: E402,F401 - fixtures of every test
+from tests.stores import (  # noqa: E402,F401 - the same
+    empty_url,
+    engine,
+    postgresql,
+    postgresql_store,
+    sqlite_template,
+    store,
+    url,
+)

@@ -22,8 +22,6 @@ from alerts.accounts import (
 from alerts.store import Store
 from tests.leads import NOON
 
-pytest_plugins = ("tests.stores",)
-
 GOOD, WRONG = "correct horse battery", "incorrect horse battery"
 SECOND = timedelta(seconds=1)
 

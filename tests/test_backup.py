@@ -1,5 +1,4 @@
 """The store comes back from a backup as it was; what is too old goes, and the trail stays provable."""
-# ruff: noqa: F811 - fixtures
 
 import gzip
 from collections.abc import Iterable
@@ -18,7 +17,6 @@ from detectors.finding import Verdict
 from stream_app.commands.alerts import db
 from stream_app.commands.retention import days_before, retain
 from tests.leads import NOON, lead, verdict
-from tests.stores import empty_url, engine, postgresql, postgresql_store, sqlite_template, store, url  # noqa: F401
 
 LATER = NOON + timedelta(days=500)
 

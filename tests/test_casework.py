@@ -34,8 +34,6 @@ from stream_app.cli import front
 from tests.browser.leads import taken_back, verdicts
 from tests.leads import NOON, ORG, lead
 
-pytest_plugins = ("tests.stores",)
-
 PEOPLE = {
     "chen": Role.SCREENER,
     "fang": Role.REVIEWER,

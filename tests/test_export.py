@@ -26,8 +26,6 @@ from alerts.store import Filter, Note, Store
 from detectors.finding import Level
 from tests.leads import NOON, lead, verdict
 
-pytest_plugins = ("tests.stores",)
-
 EVIL = '=HYPERLINK("http://evil","看")'
 
 

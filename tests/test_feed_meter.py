@@ -21,7 +21,6 @@ from stream_app import metrics
 from stream_app.feed_meter import FeedMeter, sample
 from stream_app.status import Status
 from tests.leads import NOON, lead, verdict
-from tests.stores import sqlite_template  # noqa: F401 - a fixture
 
 SECRET = "x" * 40
 
@@ -45,7 +44,7 @@ class Heard(Meter):
 
 
 @pytest.fixture
-def store(tmp_path: Path, sqlite_template: Path) -> Iterator[Store]:  # noqa: F811 - the fixture
+def store(tmp_path: Path, sqlite_template: Path) -> Iterator[Store]:
     (tmp_path / "a.db").write_bytes(sqlite_template.read_bytes())
     made = Store.open(f"sqlite:///{tmp_path}/a.db")
     yield made

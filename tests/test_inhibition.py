@@ -23,8 +23,6 @@ from alerts.store import CHANGES, Filter, LeadRow, Order, Store
 from detectors.finding import Certainty, Evidence, Lead, Level, Verdict
 from tests.leads import NOON, ORG, lead, verdict
 
-pytest_plugins = ("tests.stores",)
-
 LATER = NOON + timedelta(hours=6)
 TILL = lead(f"{ORG}/T1", events=("e1", "e2", "e3", "e4", "e5"))
 PERSON = lead("p1", kind="person", detector="multi_org_burst", level=Level.ORANGE, events=("e1", "e2"))

@@ -18,8 +18,6 @@ from alerts.store import Store
 from detectors.finding import Lead, Level, UnitId, Verdict
 from tests.leads import NOON, lead, verdict
 
-pytest_plugins = ("tests.stores",)
-
 LATER = NOON + timedelta(hours=6)
 
 

@@ -19,8 +19,6 @@ from tests.browser.leads import verdicts
 from tests.leads import NOON, lead
 from tests.test_casework import PEOPLE, record, who
 
-pytest_plugins = ("tests.stores",)
-
 CONFIRMED, UNFOUNDED, POLICY, TWICE, RUNNING, UNTOUCHED = (lead(f"P33010210007/T{n}", amount=1_000) for n in range(6))
 
 

@@ -24,8 +24,6 @@ from alerts.store import Filter, LeadRow, Order, State, Store
 from detectors.finding import Lead, Level, Subject
 from tests.leads import NOON, ORG, lead, verdict
 
-pytest_plugins = ("tests.stores",)
-
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 PERSON = Subject("person", "p1")
 MAY = lead("p1", kind="person", level=Level.ORANGE, day="2026-05")

@@ -36,8 +36,6 @@ from alerts.tables import SCHEMA, metadata, rests_on
 from detectors.finding import Certainty, Lead, Level
 from tests.leads import NOON, ORG, lead, verdict
 
-pytest_plugins = ("tests.stores",)
-
 DAY = timedelta(days=1)
 SPAWN = multiprocessing.get_context("spawn")
 

@@ -22,7 +22,7 @@ from stream_app.settings import KafkaSettings
 from tests.chaos.recording import Recording
 from tests.live.servers import ROOT, _kafka_answers, _running, absent, spawn
 from tests.live.test_line import open_alerts
-from tests.stores import _postgresql_database, postgresql  # noqa: F401 - a fixture
+from tests.stores import _postgresql_database
 
 PASSWORD = "a pass phrase of the test"
 # what the program needs, and nothing that would let it look at other systems' keys or turn the server off
@@ -125,7 +125,7 @@ def secured_redis(certificate: Certificate, tmp_path_factory: pytest.TempPathFac
 def environment(
     secured_kafka: KafkaSettings,
     secured_redis: str,
-    postgresql: str,  # noqa: F811
+    postgresql: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Mapping[str, str]:
     """All of it by settings, secrets in files."""
