@@ -269,6 +269,20 @@ def test_viewers_and_auditors_write_nothing(office: Office) -> None:
         assert office.client(name).post(COMMENTS, json={"note": "x"}).status_code == 403
 
 
+def test_the_outcomes_stand_on_their_page_and_beside_the_lead(office: Office) -> None:
+    for version, (name, move, given, _) in enumerate(JOURNEY[:7]):
+        assert office.move(name, version, move, **given).status_code == 200
+    told = office.client("shen").get("/api/v1/outcomes").json()["detectors"]
+    assert [(one["detector"], one["confirmed"], one["recovered_fen"]) for one in told] == [(LEAD.detector, 1, 45_050)]
+    for path in ("/outcomes", "/outcomes?days=30"):
+        shown = office.client("shen", accept="text/html").get(path)
+        assert shown.status_code == 200
+        assert "450.50" in shown.text
+    assert "1/1，21%–100%" in page(office, "shen")
+    record(office.store, "far", Role.AUDITOR, ("440300",))
+    assert office.client("far").get("/api/v1/outcomes").json() == {"detectors": []}
+
+
 def test_every_state_move_reason_and_refusal_has_words() -> None:
     wanted = {f"work.state.{one}" for one in State} | {f"work.move.{one}" for one in Name}
     wanted |= {f"work.move.{one}.what" for one in Name} | {f"work.reason.{one}" for one in Reason}

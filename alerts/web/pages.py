@@ -100,6 +100,9 @@ def _page(request: Request, template: str, words: Words, status: int = 200, /, *
     return HTMLResponse(body, status)
 
 
+draw_page = _page  # for the pages of other modules
+
+
 def script_words(lang: Lang) -> dict[str, str]:
     """The texts that scripts speak."""
     return {key: text for key, text in catalogue(lang).items() if key.startswith(SCRIPT_WORDS)}

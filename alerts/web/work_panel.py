@@ -125,7 +125,7 @@ def _form(rule: Rule, words: Words, typed: Mapping[str, str]) -> Form:
     )
 
 
-def _facts(work: Work, desk: WorkDesk, words: Words) -> "list[tuple[str, str]]":
+def _facts(work: Work, desk: WorkDesk, words: Words) -> list[tuple[str, str]]:
     taken = desk.measures(work.alert_id)
     penalty = sum(one.amount_fen for one in taken if one.kind in PENALTIES)
     points = sum(one.points for one in taken)
@@ -140,8 +140,20 @@ def _facts(work: Work, desk: WorkDesk, words: Words) -> "list[tuple[str, str]]":
         ("work.fact.recovered", words("work.yuan", n=words.yuan(recovered_fen(taken))) if taken else ""),
         ("work.fact.penalty", words("work.yuan", n=words.yuan(penalty)) if penalty else ""),
         ("work.fact.points", words("work.points", n=points) if points else ""),
+        ("work.share", _share(desk, work.alert_id, words)),
     )
     return [(words(key), value) for key, value in pairs if value]
+
+
+def _share(desk: WorkDesk, alert_id: str, words: Words) -> str:
+    """How the detector's leads were confirmed so far; empty while none is decided."""
+    told = desk.outcome(alert_id)
+    share = told.confirmed_share if told else None
+    if told is None or share is None or share.low is None or share.high is None:
+        return ""
+    return words(
+        "work.share.value", confirmed=told.confirmed, of=share.of, low=f"{share.low:.0%}", high=f"{share.high:.0%}"
+    )
 
 
 def _day(day: date, words: Words) -> str:

@@ -9,6 +9,7 @@ from alerts.accounts import Role
 from alerts.casework import KeyReusedError, NoLeadError, StaleError, Taken, Work
 from alerts.deadlines import Warning, warning
 from alerts.life import Asked, MoveError, Name, Rule
+from alerts.outcomes import Outcome, Outcomes, outcomes
 from alerts.store import within
 from alerts.web.desk import Desk
 from alerts.web.wording import Words
@@ -39,6 +40,12 @@ class WorkDesk:
         """What the account may do now."""
         row = self.desk.row(work.alert_id)
         return casework.moves_for(work, self.desk.account, row is None or row.status == "withdrawn")
+
+    def outcome(self, alert_id: str) -> Outcome | None:
+        """What came of the leads of the same detector; None while nobody worked on one."""
+        row = self.desk.row(alert_id)
+        told = outcomes(self.desk.store, areas=self.desk.account.areas, detector=row.detector) if row else Outcomes(())
+        return told.detectors[0] if told.detectors else None
 
     def may_comment(self) -> bool:
         return self.desk.account.role in casework.WRITERS
