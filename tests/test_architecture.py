@@ -30,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "detectors": {"msgspec"},
     "models": {"detectors", "msgspec", "numpy"},
     "alerts": {
-        *("detectors", "msgspec", "sqlalchemy", "alembic", "xlsxwriter", "argon2"),
+        *("detectors", "msgspec", "sqlalchemy", "alembic", "xlsxwriter", "argon2", "holidays"),
         *("fastapi", "starlette", "anyio", "uvicorn", "jinja2", "markupsafe", "itsdangerous"),
     },
     "replay": {"detectors", "models", "alerts", "msgspec", "duckdb", "zstandard", "confluent_kafka"},
