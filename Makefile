@@ -33,6 +33,14 @@ lint: $(READY) ## style and types
 bench: $(READY) ## how fast it is on this machine
 	@exec $(BIN)/python -m tests.benchmarks $(ARGS)
 
+.PHONY: rehearse
+rehearse: $(READY) ## three incidents with a real Prometheus: which alert comes, after how long
+	@exec $(BIN)/python -m tests.rehearsal $(ARGS)
+
+.PHONY: evaluate
+evaluate: $(READY) ## how well the model finds what no rule describes
+	@exec $(BIN)/python -m tests.evaluation $(ARGS)
+
 .PHONY: fuzz
 fuzz: $(READY) ## a million odd inputs for what reads the wire
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=2.3,<4'

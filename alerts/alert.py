@@ -51,6 +51,17 @@ class WireCheck(Struct, frozen=True):
     to: datetime | None = None
 
 
+class WireReason(Struct, frozen=True):
+    """One feature by which a model spoke: its value, the medians of its peers and of its own days, its share."""
+
+    name: str
+    value: float
+    peer_median: float
+    own_median: float | None
+    share: float
+    unit: str
+
+
 class Alert(Struct, frozen=True, kw_only=True):
     """One alert at one revision. Amounts are yuan with two decimals, as strings.
 
@@ -81,7 +92,7 @@ class Alert(Struct, frozen=True, kw_only=True):
     exclusions: tuple[WireExclusion, ...]
     law: WireLaw
     checks: tuple[WireCheck, ...]
-    explanation: tuple[dict[str, str], ...] = ()
+    explanation: tuple[WireReason, ...] = ()
 
 
 def alert_id(lead: Lead) -> str:
@@ -121,4 +132,5 @@ def open_alert(lead: Lead, revision: int, raised_at: datetime) -> Alert:
         exclusions=tuple(WireExclusion(x.code, x.result, x.fact_zh) for x in lead.exclusions),
         law=WireLaw(lead.law.cause_code, lead.law.article, lead.law.rule_library_code),
         checks=tuple(WireCheck(c.what_zh, c.since, c.to) for c in lead.checks),
+        explanation=tuple(WireReason(*msgspec.structs.astuple(reason)) for reason in lead.explanation),
     )

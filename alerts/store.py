@@ -245,6 +245,13 @@ class Note(Struct, frozen=True, kw_only=True):
     data: bytes = b"{}"
 
 
+class Cut(Struct, frozen=True):
+    """Data of a row of kind "cut": the rows up to ``seq`` are gone, the last of them had this hash."""
+
+    seq: int
+    hash: str
+
+
 class Revision(NamedTuple):
     """An alert at a new revision, and the lead it tells of (of a withdrawn one: the last it told of)."""
 
@@ -429,9 +436,11 @@ class Store:
     def chain_broken_at(self) -> int | None:
         """The first seq whose row was altered, or before which one is missing; None if all are as they were written.
 
-        Rows cut off at the end leave no trace here: compare ``last_seq`` with a backup's.
+        A beginning that is missing is fine where a row of kind "cut" tells of it (alerts.retention). Rows cut off at
+        the end leave no trace here: compare ``last_seq`` with a backup's.
         """
-        seq, link = 0, ""
+        cut = self._cut_before()
+        seq, link = cut.seq, cut.hash
         query = select(t.alert_event).order_by(t.alert_event.c.seq)
         with self._stream(query) as rows:
             for row in rows:
@@ -440,6 +449,14 @@ class Store:
                     return seq
                 link = row.hash
         return None
+
+    def _cut_before(self) -> Cut:
+        """The last row that was cut off, as the trail itself tells, and its hash; 0 and "" if none was."""
+        e = t.alert_event.c
+        with self.engine.connect() as db:
+            newest = select(e.data).where(e.kind == "cut").order_by(e.seq.desc()).limit(1)
+            told = db.execute(newest).scalar_one_or_none()
+        return msgspec.json.decode(told, type=Cut) if told else Cut(0, "")
 
     # -- readers of alert_event ---------------------------------------------------------------------------------------
 

@@ -1,13 +1,14 @@
 """The one shape every detector has, and what it hands back."""
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Protocol
+from types import MappingProxyType
+from typing import Any, ClassVar, Final, Protocol
 
 from detectors.event import Event, Kind
 from detectors.file import File
-from detectors.finding import Certainty, Check, Exclusion, Figure, Law, Level, Period, Subject
+from detectors.finding import Certainty, Check, Exclusion, Figure, Law, Level, Period, Reason, Subject
 from detectors.ledger import Ledger
 from detectors.unit import Cell, Link, Unit
 
@@ -37,6 +38,8 @@ class Finding:
     period: Period | None = None
     hits: int = 1
     also: Sequence[Event] = field(default=())  # drawn on the page, but not what shows it
+    model_version: str = ""  # of the model that spoke, if one did
+    explanation: Sequence[Reason] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +98,11 @@ class Detector(Protocol):
 
     def judge(self, unit: Unit) -> Iterable[Finding]:
         """All that is to be said of this unit as it stands; at most one finding a subject and period."""
+
+
+NO_LIMIT: Final = MappingProxyType({"limit": False})  # metadata of a detector's field that no file of rules can change
+
+
+def limits(detector: Detector | type[Detector]) -> list[Field[Any]]:
+    """The fields that are thresholds: those that rules may change. Any: a threshold has any type."""
+    return [field for field in fields(detector) if field.metadata.get("limit", True)]  # type: ignore[arg-type]  # all are dataclasses

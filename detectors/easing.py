@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -10,7 +10,7 @@ from itertools import combinations
 from math import ceil, floor, log10
 from typing import Any, NamedTuple
 
-from detectors.detector import Detector
+from detectors.detector import Detector, limits
 from detectors.event import Count, Fen, Price
 
 NEAR = 2  # half of a limit, or twice of it, is still near
@@ -36,7 +36,7 @@ def single(detector: Detector) -> Iterator[Ease]:
 
     A detector may name other values of its own: ``relaxed: ClassVar[Mapping[str, Any]]``.
     """
-    for field in fields(detector):  # type: ignore[arg-type]  # all detectors are dataclasses
+    for field in limits(detector):
         value = getattr(detector, field.name)
         yield from (Ease({field.name: near}) for near in _near(value) if near != value)
     for name, value in getattr(detector, "relaxed", {}).items():

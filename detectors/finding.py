@@ -70,6 +70,20 @@ class Exclusion(Struct, frozen=True):
     fact_en: str
 
 
+class Reason(Struct, frozen=True):
+    """One feature by which a model spoke. peers, own: medians; own: None where too little is known of the entity.
+
+    name: a key of the wording tables, as a figure's. share: of the score, 0 to 1.
+    """
+
+    name: str
+    value: float
+    peers: float
+    own: float | None
+    share: float
+    unit: str
+
+
 class Law(Struct, frozen=True):
     """cause_code: 案由 of domain.md 2.1; article: of 国务院令第735号 unless named; rule_library_code: GZ… or ""."""
 
@@ -133,6 +147,7 @@ class Lead(Struct, frozen=True, kw_only=True):
     checks: tuple[Check, ...]
     orgs: tuple[str, ...]  # institutions concerned, the main one first: filters and area limits need them
     evidence: tuple[Evidence, ...]  # the events themselves, as far as a page draws them; not on the alerts topic
+    explanation: tuple[Reason, ...] = ()  # of a model's lead: the weightiest feature first
 
 
 class Verdict(Struct, frozen=True):

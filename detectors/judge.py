@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, cast
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar, cast
 
 from detectors.detector import Detector, Finding, Gate
 from detectors.event import EVER, NEVER, Event, Kind, PersonRecord, Record
@@ -15,8 +16,14 @@ from detectors.memory import Memory, Missing, View, Wake
 from detectors.rules import Edition, Rules, rulebook
 from detectors.unit import HOUR, Link, Span, Unit, day_end, day_start
 
+T = TypeVar("T")
 AT_ONCE = 2_000  # wakes judged in one go
+FILES_AT_ONCE = 1_000  # of persons whose records have changed
+ROWS_AT_ONCE = 1_000  # judged again at a time: each lies in a dozen files, which a memory must hold together
 TICK = timedelta(microseconds=1)
+
+Clock = Callable[[], float]  # seconds
+OnJudged = Callable[[str, bool, float], None]  # detector, whether it found something, and how long it took
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +109,18 @@ class Route(NamedTuple):
     links: Sequence[tuple[Detector, Link[Any], bool]]  # and whether daily
 
 
+def batched(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
+    """What itertools has from Python 3.12 on."""
+    rest = iter(items)
+    while some := tuple(islice(rest, size)):
+        yield some
+
+
 class Judge:
     """Turns arrivals into verdicts, over a memory that other judges may share.
 
     A detector that raises is reported as ``on_crash(unit, error)`` and silences nobody else.
+    clock, on_judged: to measure what each detector costs, where anybody wants to know.
     now: the latest business time anybody had seen when something was last heard.
     """
 
@@ -116,8 +131,11 @@ class Judge:
         detectors: Rules,
         publish: Callable[[Sequence[Verdict]], None],
         on_crash: Callable[[UnitId, Exception], None],
+        clock: Clock = lambda: 0.0,
+        on_judged: OnJudged | None = None,
     ) -> None:
         self.memory, self.publish, self.on_crash = memory, publish, on_crash
+        self._clock, self._on_judged = clock, on_judged
         self.now = EVER
         self._rules = rulebook(detectors)
         self._routes = {kind: list(self._routes_of(kind)) for kind in {k for ledger in LEDGERS for k in ledger.keys}}
@@ -174,18 +192,18 @@ class Judge:
             if isinstance(record, PersonRecord):
                 place = Place(PERSON.name, record.person)
                 people[place] = min(record.tells_of, people.get(place, record.tells_of))
-        if people:
+        for some in batched(people.items(), FILES_AT_ONCE):
             view = self.memory.remember(())
-            self.memory.fetch(view, people)
-            files = [(cast(Home, view.file(place)), since) for place, since in people.items()]
+            self.memory.fetch(view, [place for place, _ in some])
+            files = [(cast(Home, view.file(place)), since) for place, since in some]
             self.touch([copy for file, since in files for copy in file.copies() if copy.happened_at >= since])
 
     def touch(self, rows: Sequence[Event]) -> None:
         """Judge again as if these had just arrived. They are remembered already."""
-        if rows:
+        for some in batched(rows, ROWS_AT_ONCE):
             view = self.memory.remember(())
-            self.memory.fetch(view, {Place(ledger.name, key) for row in rows for ledger, key in places(row)})
-            units, wakes = self._touched(rows, view)
+            self.memory.fetch(view, {Place(ledger.name, key) for row in some for ledger, key in places(row)})
+            units, wakes = self._touched(some, view)
             self._judge([(units, view)], wakes)
 
     def tick(self, at_once: int = AT_ONCE) -> bool:
@@ -258,7 +276,7 @@ class Judge:
             lacking: dict[UnitId, Sequence[Place]] = {}
             for unit in waiting:
                 try:
-                    yield unit, self._answer(unit, view)
+                    yield unit, self._measured(unit, view) if self._on_judged else self._answer(unit, view)
                 except Missing as missing:
                     lacking[unit] = missing.places
                 except Exception as crash:  # noqa: BLE001 - the one place: a detector that raises silences nobody else
@@ -267,6 +285,13 @@ class Judge:
             if lacking:
                 self.memory.fetch(view, {place for places in lacking.values() for place in places})
             waiting = list(lacking)  # judging is pure: what lacked a file is simply judged again
+
+    def _measured(self, unit: UnitId, view: View) -> Answer:
+        began = self._clock()
+        answer = self._answer(unit, view)
+        if self._on_judged:
+            self._on_judged(unit.detector, bool(answer.leads), self._clock() - began)
+        return answer
 
     def _answer(self, unit: UnitId, view: View) -> Answer:
         found, wake = find(self._rules.of(unit.detector), unit, view)

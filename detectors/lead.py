@@ -1,10 +1,9 @@
 """From what a detector found to what is passed on: the lead, with the events as a page draws them."""
 
-from dataclasses import fields
 from hashlib import blake2b
 from typing import Any
 
-from detectors.detector import Detector, Finding
+from detectors.detector import Detector, Finding, limits
 from detectors.event import Event, Settlement
 from detectors.file import order
 from detectors.finding import Evidence, Lead, Period
@@ -15,7 +14,7 @@ RULES = "1"  # raised by hand when a detector's meaning changes, not only its th
 
 def version_of(detector: Detector) -> str:
     """What spoke, exactly: the version of the rules and a digest of the thresholds in force."""
-    thresholds = [(f.name, _in_order(getattr(detector, f.name))) for f in fields(detector)]  # type: ignore[arg-type]  # every detector is a dataclass
+    thresholds = [(f.name, _in_order(getattr(detector, f.name))) for f in limits(detector)]
     return f"{RULES}-{blake2b(repr(thresholds).encode(), digest_size=4).hexdigest()}"
 
 
@@ -35,6 +34,7 @@ def lead_of(detector: Detector, version: str, cell: Period, finding: Finding) ->
     return Lead(
         detector=detector.id.partition("/")[0],
         rule_version=version,
+        model_version=finding.model_version,
         level=finding.level,
         certainty=finding.certainty,
         subject=finding.subject,
@@ -53,6 +53,7 @@ def lead_of(detector: Detector, version: str, cell: Period, finding: Finding) ->
         checks=tuple(finding.checks),
         orgs=tuple(dict.fromkeys((*finding.orgs, *(event.org for event in shows)))),
         evidence=tuple(map(evidence, oldest_first((*shows, *finding.also))[:MOST_EVENTS])),
+        explanation=tuple(finding.explanation),
     )
 
 

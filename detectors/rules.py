@@ -15,7 +15,7 @@ when again, is no business of this module.
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from detectors.detector import Detector
+from detectors.detector import Detector, limits
 from detectors.event import CHINA, NEVER, Fen
 from detectors.lead import version_of
 from detectors.unit import Span
@@ -201,10 +201,10 @@ def _threshold(detector: Detector, name: str, raw: Any) -> Any:
 
 
 @cache
-def kinds_of(detector: type) -> dict[str, Any]:
+def kinds_of(detector: type[Detector]) -> dict[str, Any]:
     """Of each threshold, the type. Any: types as annotations name them."""
     hints = get_type_hints(detector)
-    return {field.name: hints[field.name] for field in fields(detector)}
+    return {field.name: hints[field.name] for field in limits(detector)}
 
 
 def _moment(raw: object) -> datetime:
@@ -365,7 +365,7 @@ def limit_in_words(value: object) -> str:
 
 def thresholds(detector: Detector) -> dict[str, Any]:
     """Each threshold of a detector as ``written``. Any: JSON values."""
-    return {field.name: written(getattr(detector, field.name)) for field in fields(detector)}  # type: ignore[arg-type]  # all are dataclasses
+    return {field.name: written(getattr(detector, field.name)) for field in limits(detector)}
 
 
 def as_toml(book: Iterable[Sequence[Edition]]) -> Iterator[str]:

@@ -185,7 +185,7 @@ def replay_files(
             on_events=on_events,
             detectors=rules,
         )
-        run.over([_archived(archive)] if archive else [recording(name) for name in files])
+        run.over([archived(archive)] if archive else [recording(name) for name in files])
         if alerts:
             chosen = [a for a in run.table.alerts.values() if _chosen(a, run.table, since, until, persons, orgs)]
             _write_whole(alerts, alert_lines(chosen))
@@ -206,7 +206,7 @@ def recording(name: str) -> tuple[str, Callable[[], Iterable[Line]]]:
     return name, lambda: lines(name)
 
 
-def _archived(folder: Path) -> tuple[str, Callable[[], Iterable[Line]]]:
+def archived(folder: Path) -> tuple[str, Callable[[], Iterable[Line]]]:
     from replay.archive import read_archive  # duckdb takes 100 ms to load: only when it is needed
 
     return str(folder), lambda: (Line(n, raw) for n, raw in enumerate(read_archive(folder), 1))

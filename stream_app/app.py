@@ -34,12 +34,15 @@ from detectors.finding import UnitId, Verdict
 from detectors.judge import Judge
 from detectors.rules import Rulebook
 from detectors.wire import Refused
-from stream_app import metrics, quarantine, shards, topics, transport, watchdog
+from stream_app import metrics, quarantine, shards, status, topics, transport, watchdog
 from stream_app.arrivals import Arrival, Arrivals, Slice
+from stream_app.lags import Lags
+from stream_app.metrics import Part
 from stream_app.quarantine import FloodError, Floodgate
 from stream_app.recall import comes_late, recalled
 from stream_app.rulebook import RulesFile, RulesFileError
 from stream_app.settings import Settings
+from stream_app.status import Status
 from stream_app.transport import Batch
 from stream_app.watchdog import Watchdog
 
@@ -52,6 +55,8 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
 PATIENCE_S = 0.25  # how long a partition that lags is waited for
 IDLE_S = 1.0  # how often a worker that hears nothing looks whether something has become due
 WATCH_S = 10.0
+SAMPLE_S = 5.0  # lag and what Redis holds are looked at so often
+TAKEN = "taken_ms"  # header of a verdict: when the broker took the oldest event that it was judged for
 FORGET_S = 60.0  # a slice of the memory is looked through so often
 
 _verdict = msgspec.json.Encoder().encode
@@ -65,22 +70,27 @@ class NotDelivered(Exception):  # noqa: N818 - it says what happened to the mess
 class Line:
     """One worker's way from batches to verdicts. All of it runs in one thread: the memory is not shared."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, health: Status | None = None) -> None:
         self._kafka, self._lateness = settings.kafka, settings.lateness
+        self._health = health or Status("worker")
         self._longest = max(getattr(settings.lateness, topic) for topic in type(settings.lateness).model_fields)
         self._memory = shards.memory(settings.redis, socket_timeout=10, socket_connect_timeout=3)
         self._producer = _producer(settings)
-        self._rules = RulesFile(settings.rules.file)
+        self._rules = RulesFile(settings.rules.file, settings.model.dir)
         self._judge = self._judge_by(self._rules.book, EVER)
         self._floodgates: dict[str, Floodgate] = {}
         self._now = EVER  # W as this worker last saw it
         self._reached: defaultdict[tuple[str, int], datetime] = defaultdict(lambda: EVER)  # the same, by partition
         self._cursor = 0
+        self._taken_ms = b""  # when the broker took the oldest of what is being judged
+        self._seen: Counter[tuple[str, str]] = Counter()  # not yet in the metric: topic, event_type
+        self._evaluated: Counter[tuple[str, str]] = Counter()  # the same: detector, outcome
 
     def process(self, arrivals: Sequence[Arrival]) -> None:
         """Judge these messages; when this returns, all that follows from them is on Kafka. Raises FloodError."""
         self._look_at_rules()
         began = time.monotonic()
+        self._taken_ms = b"%d" % min(arrival.message.timestamp for arrival in arrivals) if arrivals else b""
         if self._now == EVER:  # what others have seen, or this worker before it was started again
             self._now = self._memory.remember(()).now
         refused: list[tuple[Refused, Arrival]] = []
@@ -97,24 +107,44 @@ class Line:
         if events:
             self._judge.hear(events)
         self._recall(records)
-        self.tick()
+        self._tick()
         self._measure(arrivals, began)
+        self._beat()
 
-    def tick(self) -> None:
+    def _tick(self) -> None:
         """Judge what has become due."""
         while self._judge.tick():
             pass
-        metrics.HEARTBEAT.labels("worker").set_to_current_time()
+
+    def _beat(self) -> None:
+        self._health.beat("worker")
+        self._health.has("redis", "kafka")
 
     def idle(self) -> None:
         """Nothing came: somebody else may have moved the time on."""
         self._look_at_rules()
+        self._taken_ms = b""
         self._judge.now = self._memory.remember(()).now
-        self.tick()
+        self._tick()
+        self._count()
+        self._beat()
 
     def forget(self) -> None:
         """Look through a slice of the memory for what nobody can need any more."""
         self._cursor = self._memory.forget(self._cursor)
+
+    def check(self) -> None:
+        """Raises WrongMemoryError; a Redis that is away is waited for later."""
+        with contextlib.suppress(RedisError):
+            self._memory.check_schema()
+
+    def sample(self) -> None:
+        """See how full Redis is. Its absence is told by whoever works with it."""
+        with contextlib.suppress(RedisError):
+            held = self._memory.held()
+            metrics.STATE_BYTES.set(held.used)
+            metrics.STATE_LIMIT.set(held.limit)
+            metrics.STATE_KEYS.set(held.keys)
 
     def _look_at_rules(self) -> None:
         """Judge by other rules from now on, if the file has others and they leave alone what has been judged."""
@@ -131,9 +161,20 @@ class Line:
         metrics.RULES.labels("loaded").inc()
         metrics.RULES_LOADED.set_to_current_time()
         log.info("rules.loaded", versions={e.detector.id: [one.version for one in (e, *more)] for e, *more in book})
-        judge = Judge(memory=self._memory, detectors=book, publish=self._publish, on_crash=_report_crash)
+        judge = Judge(
+            memory=self._memory,
+            detectors=book,
+            publish=self._publish,
+            on_crash=_report_crash,
+            clock=time.perf_counter,
+            on_judged=self._judged,
+        )
         judge.now = now
         return judge
+
+    def _judged(self, detector: str, found: bool, took_s: float) -> None:
+        self._evaluated[detector, "hit" if found else "miss"] += 1
+        metrics.JUDGING.observe(detector, took_s)
 
     def _recall(self, records: Sequence[Record]) -> None:
         """Judge again what late records concern."""
@@ -154,7 +195,7 @@ class Line:
             elif not isinstance(row, Record) and (late := self._too_late(row, arrival.topic, arrival.partition)):
                 refused.append((late, arrival))
             else:
-                metrics.EVENTS.labels(arrival.topic, str(type(row).__struct_config__.tag)).inc()
+                self._seen[arrival.topic, str(type(row).__struct_config__.tag)] += 1
                 yield row
 
     def _too_late(self, event: Event, topic: str, partition: int) -> Refused | None:
@@ -169,9 +210,15 @@ class Line:
         received_late = lateness is not None and (received is None or received - moment > lateness)
         self._now = max(self._now, moment)
         self._reached[topic, partition] = max(reached, moment)
-        if lateness is not None and moment < (self._now if received_late else reached) - lateness:
+        if lateness is None:
+            return None
+        if received is not None:
+            metrics.LATENESS.observe(topic, (received - moment).total_seconds())
+        if moment < (self._now if received_late else reached) - lateness:
             metrics.LATE.labels(topic, "dropped").inc()
             return Refused("too_late", f"more than {lateness} behind {self._now.isoformat()}", "biz_time")
+        if moment < reached - metrics.LATE_AFTER:
+            metrics.LATE.labels(topic, "accepted").inc()
         return None
 
     def _quarantine(self, arrivals: Sequence[Arrival], refused: Sequence[tuple[Refused, Arrival]]) -> None:
@@ -204,7 +251,8 @@ class Line:
             raise
 
     def _publish(self, verdicts: Sequence[Verdict]) -> None:
-        self._deliver([(topics.VERDICTS, _key(verdict.unit), _verdict(verdict), None) for verdict in verdicts])
+        headers = [(TAKEN, self._taken_ms)] if self._taken_ms else None
+        self._deliver([(topics.VERDICTS, _key(verdict.unit), _verdict(verdict), headers) for verdict in verdicts])
         for verdict in verdicts:
             metrics.VERDICTS.labels("said" if verdict.leads else "withdrawn").inc()
 
@@ -213,33 +261,54 @@ class Line:
 
     def _measure(self, arrivals: Sequence[Arrival], began: float) -> None:
         metrics.BATCH.observe(time.monotonic() - began)
-        if arrivals:
-            metrics.END_TO_END.observe(max(0.0, time.time() - arrivals[0].message.timestamp / 1000))
-        metrics.WATERMARK.set(self._now.timestamp())
+        now_s = time.time()
+        for arrival in arrivals:
+            metrics.END_TO_END.observe(arrival.topic, max(0.0, now_s - arrival.message.timestamp / 1000))
+        if self._now > EVER:
+            metrics.WATERMARK.set(self._now.timestamp())
+        self._count()
+
+    def _count(self) -> None:
+        """What was counted aside goes into the metrics: once a slice, not once an event."""
+        for (topic, kind), times in self._seen.items():
+            metrics.EVENTS.labels(topic, kind).inc(times)
+        for (detector, outcome), times in self._evaluated.items():
+            metrics.EVALUATIONS.labels(detector, outcome).inc(times)
+        self._seen.clear()
+        self._evaluated.clear()
 
 
 def run_worker(settings: Settings) -> None:
     """Judge and keep until told to stop. Raises SystemExit with the exit code."""
     app = transport.make_app(settings)
     thread = ThreadPoolExecutor(1, "judge")
-    line = _insist_now(lambda: Line(settings))  # a cluster is asked for its nodes at once
+    health = Status("worker", "keeper")
+    health.lacks("partitions", "none is assigned yet")
+    line = _insist_now(lambda: Line(settings, health), health, "worker")  # a cluster is asked for its nodes at once
+    line.check()
     store = Store.open(settings.store.url)
-    metrics.serve(settings.metrics.host, settings.metrics.port)
+    status.serve(health, settings.metrics.host, settings.metrics.port)
     heard = {"at": time.monotonic()}
+    keeping = asyncio.Lock()
+    lags = Lags()
     dog = Watchdog()
 
     async def watch(stream: faust.Stream[Batch]) -> None:
-        async for piece in _in_order(stream):
+        async for piece in _in_order(stream, lags):
             heard["at"] = float("inf")  # at work, however long a server is away
-            await _insist(thread, partial(line.process, piece.arrivals))
+            await _insist(thread, health, partial(line.process, piece.arrivals))
             for acknowledge in piece.finished:
                 acknowledge()
+            lags.done(piece.arrivals)
             heard["at"] = time.monotonic()
 
     async def keep(stream: faust.Stream[Batch]) -> None:
         async for event in stream.noack().events():
-            await asyncio.get_running_loop().run_in_executor(None, _keep, store, event.value)
+            lags.fetched(event.value)
+            async with keeping:
+                await asyncio.get_running_loop().run_in_executor(None, _keep, store, health, event.value)
             event.ack()
+            lags.kept(event.value)
 
     async def publish() -> None:
         holder = f"{os.getpid()}-{uuid4().hex[:8]}"
@@ -252,11 +321,27 @@ def run_worker(settings: Settings) -> None:
                 await asyncio.sleep(IDLE_S)
 
     async def idle() -> None:
+        if not keeping.locked():
+            health.beat("keeper")
         if time.monotonic() - heard["at"] > IDLE_S:
-            await _insist(thread, line.idle)
+            await _insist(thread, health, line.idle)
 
     async def forget() -> None:
-        await _insist(thread, line.forget)
+        await _insist(thread, health, line.forget)
+
+    async def sample() -> None:
+        assigned = app.consumer.assignment()
+        if assigned:
+            health.has("partitions")
+        else:
+            health.lacks(
+                "partitions", "none is assigned: the group may be sharing them out, or has more workers than work"
+            )
+        lags.show(assigned)
+        await asyncio.to_thread(line.sample)
+
+    async def on_assigned(*_: object, **__: object) -> None:
+        metrics.REBALANCES.inc()
 
     async def watch_over() -> None:
         if heard["at"] == float("inf"):
@@ -280,6 +365,8 @@ def run_worker(settings: Settings) -> None:
     app.task(publish)
     app.timer(IDLE_S)(idle)
     app.timer(FORGET_S)(forget)
+    app.timer(SAMPLE_S)(sample)
+    app.on_partitions_assigned.connect(on_assigned)
     app.timer(WATCH_S)(watch_over)
     log.info("worker.starting")
     try:
@@ -289,7 +376,7 @@ def run_worker(settings: Settings) -> None:
         store.close()
 
 
-async def _in_order(stream: faust.Stream[Batch]) -> AsyncIterator[Slice]:
+async def _in_order(stream: faust.Stream[Batch], lags: Lags) -> AsyncIterator[Slice]:
     """The stream's batches, merged (arrivals.py). Who is silent for PATIENCE_S is not waited for."""
     arrivals = Arrivals()
     events = aiter(stream.noack().events())
@@ -302,7 +389,8 @@ async def _in_order(stream: faust.Stream[Batch]) -> AsyncIterator[Slice]:
                     event = coming.result()
                 except StopAsyncIteration:  # the app stops; what is in hand is not acknowledged, and comes again
                     return
-                _look_at(event.value)
+                _look_for_gaps(event.value)
+                lags.fetched(event.value)
                 arrivals.add(event.value, event.ack)
                 coming = asyncio.ensure_future(anext(events))
                 await asyncio.sleep(0)  # what is fetched already comes at once
@@ -316,8 +404,7 @@ async def _in_order(stream: faust.Stream[Batch]) -> AsyncIterator[Slice]:
         coming.cancel()
 
 
-def _look_at(batch: Batch) -> None:
-    metrics.LAG.labels(batch.topic, str(batch.partition)).set(max(0, batch.end - batch.last - 1))
+def _look_for_gaps(batch: Batch) -> None:
     if batch.missing and batch.topic != topics.REFERENCE:
         metrics.GAPS.labels(batch.topic).inc(batch.missing)
         log.error("batch.offsets_missing", topic=batch.topic, partition=batch.partition, missing=batch.missing)
@@ -332,15 +419,24 @@ def _store_is_away(why: Exception) -> None:
     log.warning("store.away", why=str(why)[:300], todo="alerts that wait go out when it is back")
 
 
-def _keep(store: Store, batch: Batch) -> None:
+def _keep(store: Store, health: Status, batch: Batch) -> None:
     """One transaction for all verdicts of a batch. Runs in a thread; tries again while the store is away."""
     verdicts = [_read_verdict(message.value) for message in batch if message.value is not None]
-    changes = _insist_now(lambda: keeper.keep(store, verdicts, datetime.now(UTC)))
+    changes = _insist_now(lambda: keeper.keep(store, verdicts, datetime.now(UTC)), health, "keeper")
     for change in changes:
         metrics.ALERTS.labels(change.alert.detector, change.alert.level, change.change).inc()
-    if changes:
-        metrics.ALERT_LATENCY.observe(max(0.0, time.time() - batch.records[0].timestamp / 1000))
-    metrics.HEARTBEAT.labels("keeper").set_to_current_time()
+    _measure_latency(batch, changes)
+    health.beat("keeper")
+    health.has("store")
+
+
+def _measure_latency(batch: Batch, changes: Sequence[keeper.Changed]) -> None:
+    """Of alerts that an event raised; what became due by itself has no event to be measured from."""
+    taken = [int(value) for record in batch for name, value in record.headers if name == TAKEN]
+    if taken:
+        took_s = max(0.0, time.time() - min(taken) / 1000)
+        for level in {change.alert.level for change in changes}:
+            metrics.ALERT_LATENCY.labels(level.value).observe(took_s)
 
 
 AWAY: dict[type[Exception], str] = {
@@ -352,13 +448,13 @@ AWAY: dict[type[Exception], str] = {
 }
 
 
-async def _insist(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+async def _insist(thread: ThreadPoolExecutor, health: Status, work: Callable[[], T]) -> T:
     """Do it in the judging thread, again and again while a server is away."""
-    return await asyncio.get_running_loop().run_in_executor(thread, _insist_now, work)
+    return await asyncio.get_running_loop().run_in_executor(thread, _insist_now, work, health, "worker")
 
 
-def _insist_now(work: Callable[[], T]) -> T:
-    """Blocks. What is no server's absence is raised."""
+def _insist_now(work: Callable[[], T], health: Status, part: Part) -> T:
+    """Blocks. What is no server's absence is raised. Who tries again is alive, and not ready."""
     pause, since = FIRST_PAUSE_S, time.monotonic()
     while True:
         try:
@@ -366,6 +462,8 @@ def _insist_now(work: Callable[[], T]) -> T:
         except tuple(AWAY) as error:
             server = next(name for kind, name in AWAY.items() if isinstance(error, kind))
             metrics.STATE_ERRORS.labels(server).inc()
+            health.beat(part)
+            health.lacks(server, f"away: {str(error)[:200]}")
             log.warning(
                 "server.away",
                 server=server,

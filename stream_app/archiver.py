@@ -5,10 +5,11 @@ What cannot be read is the worker's to quarantine; nothing unknown (names, ident
 """
 
 import os
+import shutil
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event as Signal
@@ -21,7 +22,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from detectors.event import day_of
 from detectors.wire import Refused, canonical, read
+from stream_app import metrics, status
 from stream_app.settings import Settings
+from stream_app.status import Status
 from stream_app.topics import EVENTS
 
 MOST_ROWS = 50_000
@@ -127,9 +130,15 @@ class Archiver:
     """One member of the archive's own consumer group. The buffer is finite in rows, bytes and time."""
 
     def __init__(
-        self, consumer: Consumer, root: Path, most_rows: int = MOST_ROWS, most_wait: timedelta = MOST_WAIT
+        self,
+        consumer: Consumer,
+        root: Path,
+        most_rows: int = MOST_ROWS,
+        most_wait: timedelta = MOST_WAIT,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
-        self._consumer, self._root = consumer, root
+        """beat: called at every turn of the loop."""
+        self._consumer, self._root, self._beat = consumer, root, beat
         self._most_rows, self._most_wait = most_rows, most_wait
         self._rows: list[Row] = []
         self._bytes = 0
@@ -147,6 +156,7 @@ class Archiver:
                 self.take(self._consumer.consume(POLLED, timeout=0.5))
                 if self._is_full():
                     self.flush()
+                self._beat()
             self.flush()
         finally:
             self._consumer.close()
@@ -168,6 +178,7 @@ class Archiver:
                 row = row_of(message.value() or b"", topic, partition, offset)
             except Refused:
                 self.refused += 1
+                metrics.ARCHIVED.labels("refused").inc()
                 continue
             self._rows.append(row)
             self._bytes += len(row.canonical)
@@ -178,6 +189,9 @@ class Archiver:
             parts = write(self._root, self._rows)
             log.info("archived", rows=len(self._rows), parts=len(parts))
             self.archived += len(self._rows)
+            metrics.ARCHIVED.labels("written").inc(len(self._rows))
+            free = shutil.disk_usage(self._root)
+            metrics.ARCHIVE_FREE.set(free.free / free.total)
         read_to = [TopicPartition(topic, partition, offset) for (topic, partition), offset in self._next.items()]
         self._clear()
         if read_to:
@@ -231,6 +245,8 @@ def run_archiver(settings: Settings, most_wait: timedelta = MOST_WAIT) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     reader = consumer(settings.kafka.client(), f"{settings.kafka.group}-archive")
-    archiver = Archiver(reader, settings.archive.dir, most_wait=most_wait)
+    health = Status("archive")
+    status.serve(health, settings.metrics.host, settings.metrics.archive_port)
+    archiver = Archiver(reader, settings.archive.dir, most_wait=most_wait, beat=lambda: health.beat("archive"))
     archiver.run(EVENTS, stopping)
     log.info("archiver_stopped", rows=archiver.archived, refused=archiver.refused)

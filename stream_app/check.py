@@ -1,12 +1,15 @@
 """Would an event that is sent now be judged? Each setting and connection is tested, and named with what to do."""
 
-from collections.abc import Iterator
+import shutil
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]  # not in its stubs
 
 from detectors.rules import business_day
 from stream_app import topics
@@ -14,11 +17,19 @@ from stream_app.rulebook import RulesFileError, read_rules
 from stream_app.settings import NotRunningError, Settings, SettingsError
 from stream_app.topics import KafkaAwayError
 
+if TYPE_CHECKING:
+    from redis import Redis
+
 State = Literal["ok", "wrong", "away"]
 OK: State = "ok"
 WRONG: State = "wrong"  # it answers, but something is missing
 AWAY: State = "away"  # it does not answer
 ANSWER_WITHIN_S = 5.0
+OLDEST_REDIS = 7
+LEAST_FREE = 0.05  # share of a disk
+MOST_SKEW_S = 2.0  # between the clocks of this machine and of Redis: tickets come from the latter
+LISTPACK = {"zset-max-listpack-value": 1024, "zset-max-listpack-entries": 128}
+FULL = 0.85  # of the memory that Redis may use
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +61,9 @@ def run(data_dir: Path | None) -> list[Finding]:
     return [
         Finding("settings", OK, "complete and well-formed"),
         _rules(settings.rules.file),
+        *_java(data_dir),
+        *of_disks(settings),
+        _model(settings.model.dir),
         *_connections(settings, data_dir),
     ]
 
@@ -66,10 +80,55 @@ def _rules(file: Path | None) -> Finding:
     return Finding("rules", OK, found)
 
 
+def _java(data_dir: Path | None) -> Iterator[Finding]:
+    """Only an embedded system runs a Kafka of its own."""
+    if data_dir is None:
+        return
+    from stream_app.embedded.jars import JarsError
+    from stream_app.embedded.kafka_server import find_java
+
+    try:
+        yield Finding("java", OK, str(find_java()))
+    except JarsError as error:
+        yield Finding("java", WRONG, str(error), "install a Java of that age, or the libraries anew (make install)")
+
+
+def of_disks(settings: Settings) -> Iterator[Finding]:
+    """Where this machine writes: the archive, and the alert store if that is a file."""
+    from sqlalchemy import make_url
+
+    file = make_url(settings.store.url).database if settings.store.url.startswith("sqlite") else None
+    places = {"archive": settings.archive.dir, **({"store": Path(file).parent} if file else {})}
+    for name, folder in places.items():
+        there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+        disk = shutil.disk_usage(there)
+        free = disk.free / disk.total
+        said = f"{folder}: {free:.0%} free ({disk.free >> 30} GiB)"
+        to_do = "" if free >= LEAST_FREE else "make room: fundwatch retain archive, or a larger disk"
+        yield Finding(f"disk/{name}", WRONG if to_do else OK, said, to_do)
+
+
+def _model(where: Path | None) -> Finding:
+    """A system without a model is complete: the rules do not need one."""
+    from models.versions import ModelError, in_force
+
+    if where is None:
+        return Finding("model", OK, "none: anomaly_person and anomaly_pharmacy are silent (model.dir names one)")
+    try:
+        promoted = in_force(where)
+    except ModelError as error:
+        return Finding("model", WRONG, str(error), "train and promote another, or take model.dir out of the settings")
+    if not promoted:
+        return Finding("model", WRONG, f"{where}: no version is promoted", "fundwatch model promote VERSION")
+    last = promoted[-1]
+    version = next(iter(last.models.values())).version
+    return Finding("model", OK, f"{version} ({', '.join(last.models)}), in force from {business_day(last.since)}")
+
+
 def _connections(settings: Settings, data_dir: Path | None) -> Iterator[Finding]:
     start = f"fundwatch up --data {data_dir}" if data_dir else "start it, or correct its address in the settings"
     yield from _kafka(settings, start)
-    yield _redis(settings, start)
+    yield of_redis(settings, start)
     yield _store(settings, data_dir)
 
 
@@ -84,8 +143,41 @@ def _kafka(settings: Settings, start: str) -> Iterator[Finding]:
     if missing:
         yield Finding("topics", WRONG, f"missing: {', '.join(missing)}", "fundwatch topics")
         return
-    yield Finding("topics", OK, f"all {len(found)} exist")
+    yield of_topics(settings, len(found))
     yield _workers(settings, {name: found[name] for name in topics.EVENTS})
+
+
+def of_topics(settings: Settings, count: int) -> Finding:
+    """Topics that were made by hand, or by another program, may lose what we rely on."""
+    client = AdminClient(topics.quiet(settings.kafka))
+    asked = {name: ConfigResource(ConfigResource.Type.TOPIC, name) for name in topics.ALL}
+    try:
+        answers = client.describe_configs(list(asked.values()), request_timeout=ANSWER_WITHIN_S)
+        found = {
+            name: {key: entry.value for key, entry in answers[resource].result(ANSWER_WITHIN_S).items()}
+            for name, resource in asked.items()
+        }
+    except (KafkaException, TimeoutError):
+        return Finding("topics", OK, f"all {count} exist; Kafka does not tell how they are set")
+    faults = [fault for name, config in found.items() if (fault := _fault(settings, name, config))]
+    if not faults:
+        return Finding("topics", OK, f"all {count} exist, and are set as they must be")
+    return Finding("topics", WRONG, "; ".join(faults), "kafka-configs --alter --add-config, as README says")
+
+
+def _fault(settings: Settings, name: str, config: Mapping[str, str | None]) -> str:
+    wanted = "compact" if name == topics.REFERENCE else "delete"
+    if wanted not in str(config.get("cleanup.policy")):
+        return f"{name}: cleanup.policy is {config.get('cleanup.policy')}, must be {wanted}"
+    if config.get("message.timestamp.type") != "LogAppendTime":
+        return f"{name}: message.timestamp.type must be LogAppendTime: old business times would be deleted"
+    if int(config.get("max.message.bytes") or 0) < topics.LARGEST_MESSAGE:
+        return f"{name}: max.message.bytes must be {topics.LARGEST_MESSAGE} at least"
+    late: timedelta | None = getattr(settings.lateness, name, None)
+    kept_ms = int(config.get("retention.ms") or -1)
+    if late is not None and 0 <= kept_ms < late.total_seconds() * 1000:
+        return f"{name}: retention.ms is shorter than events may be late (lateness.{name})"
+    return ""
 
 
 def _workers(settings: Settings, wanted: dict[str, int]) -> Finding:
@@ -94,8 +186,8 @@ def _workers(settings: Settings, wanted: dict[str, int]) -> Finding:
     client = AdminClient(topics.quiet(settings.kafka))
     try:
         members = client.describe_consumer_groups([group])[group].result(ANSWER_WITHIN_S).members
-    except KafkaException as error:
-        reason = error.args[0].str()
+    except (KafkaException, TimeoutError) as error:
+        reason = error.args[0].str() if isinstance(error, KafkaException) else "no answer"
         return Finding("workers", AWAY, f"Kafka does not tell who is in group {group}: {reason}", "try again")
     owned = {(tp.topic, tp.partition) for member in members for tp in member.assignment.topic_partitions}
     orphans = [(name, n) for name, count in wanted.items() for n in range(count) if (name, n) not in owned]
@@ -112,21 +204,54 @@ def _workers(settings: Settings, wanted: dict[str, int]) -> Finding:
     )
 
 
-def _redis(settings: Settings, start: str) -> Finding:
+def of_redis(settings: Settings, start: str) -> Finding:
     import redis
 
     shown = _without_password(settings.redis.url)
     try:
         with redis.Redis.from_url(settings.redis.url, socket_timeout=ANSWER_WITHIN_S) as client:
             client.ping()
-            safe = client.config_get("appendonly").get("appendonly") == "yes"
+            wrong = list(_faults_of_redis(client))
+            other = _other_schema(client, settings)
     except (redis.AuthenticationError, redis.ResponseError) as error:
         return Finding("redis", WRONG, f"{shown}: {error}", "correct redis.url, or give its user what it may not do")
     except redis.RedisError as error:
         return Finding("redis", AWAY, f"{shown} does not answer: {error}", start)
-    if not safe:
-        return Finding("redis", OK, f"answers at {shown}, but forgets on a crash", "set appendonly yes on the server")
-    return Finding("redis", OK, f"answers at {shown}")
+    if other:
+        return Finding("redis", WRONG, other, "docs/runbook/upgrade.md")
+    if wrong:
+        return Finding("redis", WRONG, "; ".join(said for said, _ in wrong), "; ".join(to_do for _, to_do in wrong))
+    return Finding("redis", OK, f"answers at {shown}, keeps what it has, and evicts nothing")
+
+
+def _faults_of_redis(client: "Redis") -> Iterator[tuple[str, str]]:
+    """What is wrong with the server, and what to do about each."""
+    info = client.info()
+    version = str(info.get("valkey_version") or info["redis_version"])
+    if int(version.partition(".")[0]) < OLDEST_REDIS:
+        yield f"version {version}", f"install Redis {OLDEST_REDIS} or Valkey"
+    config = cast(dict[str, str], client.config_get("*"))
+    if config.get("appendonly") != "yes":
+        yield "it forgets on a crash", "set appendonly yes on the server"
+    if config.get("maxmemory-policy") != "noeviction":
+        yield f"it throws rows away when full ({config.get('maxmemory-policy')})", "set maxmemory-policy noeviction"
+    for name, least in LISTPACK.items():
+        if int(config.get(name, 0)) < least:
+            yield f"{name} is {config.get(name)}: files take several times the memory", f"set {name} {least}"
+    limit = int(info.get("maxmemory") or 0)
+    if limit and info["used_memory"] > FULL * limit:
+        yield f"{info['used_memory'] / limit:.0%} of maxmemory is used", "raise maxmemory: full, it stops the intake"
+    seconds, micros = client.time()
+    skew = seconds + micros / 1e6 - time.time()
+    if abs(skew) > MOST_SKEW_S:
+        yield f"its clock is {skew:+.0f} s from this machine's", "let both follow one time server (chrony)"
+
+
+def _other_schema(client: "Redis", settings: Settings) -> str:
+    from stream_app.rows import SCHEMA
+
+    found = cast(bytes | None, client.get(f"{{{settings.redis.prefix}}}:schema"))
+    return "" if found in (None, b"%d" % SCHEMA) else f"its rows are of schema {int(found or 0)}, ours of {SCHEMA}"
 
 
 def _store(settings: Settings, data_dir: Path | None) -> Finding:

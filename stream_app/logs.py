@@ -38,6 +38,7 @@ PERSONAL = frozenset(
     }
 )  # fmt: skip - names of the national interface, and what secrets are called
 IDENTITY_NUMBER = re.compile(r"(?<![0-9A-Za-z])[1-9]\d{16}[0-9Xx](?![0-9A-Za-z])")
+IN_TEXT = re.compile(rf"{IDENTITY_NUMBER.pattern}|(?<![0-9A-Za-z.])1[3-9]\d{{9}}(?![0-9A-Za-z])")  # or a mobile number
 MASK = "***"
 
 # These say at INFO what they do with every request or partition
@@ -96,11 +97,11 @@ def mask(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
 
 def _masked(value: object) -> object:
     if isinstance(value, str):
-        return IDENTITY_NUMBER.sub(MASK, value)
+        return IN_TEXT.sub(MASK, value)
     if isinstance(value, Mapping):
         return {name: MASK if str(name).lower() in PERSONAL else _masked(each) for name, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_masked(each) for each in value]
     if isinstance(value, int | float | None):
         return MASK if isinstance(value, int) and IDENTITY_NUMBER.fullmatch(str(value)) else value
-    return IDENTITY_NUMBER.sub(MASK, str(value))
+    return IN_TEXT.sub(MASK, str(value))

@@ -13,6 +13,7 @@ Keys, all of them. ``{fw}`` is the prefix of the settings; in braces, so that a 
     {fw}:now               integer     the latest business time seen, microseconds since 1970: the watermark W
     {fw}:due               sorted set  member = a wake as JSON, score = its moment in microseconds
     {fw}:spoke             sorted set  units that have ever said something -> ticket
+    {fw}:schema            integer     how all this is written (rows.SCHEMA); none: as in version 1
     {fw}:ticking           string      set while a worker judges what is due; gone after TICK_LEASE_MS at the latest
 
 Rows are only ever added, until they are forgotten. One script call for a batch adds, takes the ticket and reads;
@@ -21,7 +22,7 @@ a second, before anything is published, compares and marks (the silence handshak
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
 import msgspec
@@ -35,7 +36,9 @@ from detectors.ledger import CODE, DESK, LEDGERS, PERSON, VISIT, Ledger, Place, 
 from detectors.memory import Missing, View, Wake, with_record
 from detectors.unit import places_of
 from detectors.wire import seal_of
-from stream_app.rows import happened_at, pack, unpack
+from stream_app import metrics
+from stream_app.rows import SCHEMA, happened_at, pack, unpack
+from stream_app.settings import SettingsError
 
 NEWS_KEPT = 100_000  # changes of reference records a worker may miss before it forgets all it knows of them
 TICK_LEASE_MS = 10_000
@@ -208,7 +211,7 @@ class Memory:
                 [(_unit((micros(wake.at), wake.unit)).decode(), str(micros(wake.at))) for wake in wakes],
             )
         )
-        grown, spoken = self._run(self._conclude, self._prefix, blob)
+        grown, spoken = self._run("conclude", self._conclude, self._prefix, blob)
         self._due_at = min([self._due_at, *(micros(wake.at) for wake in wakes)])
         if len(self._waking) + len(wakes) > MOST_WAKES:
             self._waking.clear()
@@ -218,7 +221,7 @@ class Memory:
     def due(self, limit: int) -> list[Wake]:
         if self._due_at > self._now:
             return []
-        found = self._run(self._due, self._prefix, limit, TICK_LEASE_MS)
+        found = self._run("due", self._due, self._prefix, limit, TICK_LEASE_MS)
         return [Wake(moment(at), unit) for at, unit in map(_wake, found)]
 
     def woken(self, wakes: Iterable[Wake]) -> None:
@@ -241,7 +244,7 @@ class Memory:
         # who knows no records yet need not hear that they changed
         news_seen = self._news_seen if self._facts else 1 << 53
         blob = _blob((now, str(news_seen), files, subjects))
-        answer = self._run(self._hear, self._prefix, blob, NEWS_KEPT, self._writer)
+        answer = self._run("remember", self._hear, self._prefix, blob, NEWS_KEPT, self._writer)
         ticket, self._now = int(answer[0]), int(answer[1])
         self._hear_news(answer[3], int(answer[4]))
         others = {index - 1: rows for index, rows in answer[2]}
@@ -256,7 +259,7 @@ class Memory:
         self._due_at = int(float(answer[5])) if answer[5] else 1 << 62
         return View(ticket, moment(self._now), moment(int(answer[6])), _Reader(self._synced, ticket), self._records)
 
-    def _run(self, script: Any, *args: Any) -> Any:
+    def _run(self, operation: str, script: Any, *args: Any) -> Any:
         """Any: what the script returns. After a fault, first see whether this is still the server that we knew."""
         try:
             if not self._server:
@@ -265,7 +268,9 @@ class Memory:
                 if known and known != server:
                     self._forget_replica()
                     raise ServerChanged(f"Redis was started again ({known[:8]} -> {server[:8]})")
-            return self._call(script, args)
+                self.check_schema()
+            with metrics.STATE.labels(operation).time():
+                return self._call(script, args)
         except RedisError:
             self._forget_replica()  # it may hold rows that never arrived
             if self._server:
@@ -273,6 +278,26 @@ class Memory:
             raise
 
     _known_server = ""
+
+    def check_schema(self) -> None:
+        """Is this memory written as we write it? A new one is marked as ours. Raises WrongMemoryError."""
+        key = f"{self._prefix}:schema"
+        found = cast(bytes | None, self._redis.get(key))
+        if found is None:
+            found = b"1" if self._redis.exists(f"{self._prefix}:ticket") else b"%d" % SCHEMA
+            self._redis.set(key, found, nx=True)
+        if int(found) != SCHEMA:
+            age = "a newer" if int(found) > SCHEMA else "an older"
+            raise WrongMemoryError(
+                f"the memory in Redis under {self._prefix} was written by {age} version (schema {found.decode()}, "
+                f"this program has {SCHEMA}): nothing was changed. Run that version, or give this one a prefix of its "
+                'own and fill it anew: docs/runbook/upgrade.md, "Another schema"'
+            )
+
+    def held(self) -> "Held":
+        """What the server holds. Raises redis.RedisError."""
+        told = self._redis.info("memory")
+        return Held(told["used_memory"], told.get("maxmemory", 0), self._redis.dbsize())
 
     def _call(self, script: Any, args: Sequence[Any]) -> Any:
         """Any: see _run."""
@@ -336,6 +361,18 @@ class Memory:
         gone = [row for row in rows if happened_at(row) < horizon]
         if gone and (not whole or len(gone) == len(rows)):
             self._redis.zrem(key, *gone)
+
+
+class WrongMemoryError(SettingsError):
+    """A memory that another version wrote; says which, and what to do. Trying again would not help."""
+
+
+class Held(NamedTuple):
+    """Of a server, or of all nodes of a cluster: bytes used, bytes allowed (0: all there are), keys."""
+
+    used: int
+    limit: int
+    keys: int
 
 
 class ServerChanged(RedisError):  # noqa: N818 - it says what happened

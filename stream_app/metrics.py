@@ -1,45 +1,391 @@
-"""Every metric of the worker, in one place. Labels come from closed sets, never a person or an institution."""
+"""Every metric of every part, in one catalogue: what is shown, docs/metrics.md and the checks of dashboards read it.
 
-from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics, start_http_server
+Labels come from closed sets, never a person, an institution or an alert. All pairs of a closed set stand at 0 from the
+start, so that ``rate()`` sees the first error. A process shows the metrics of its own parts only (``serve``).
+"""
+
+import platform
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import accumulate, product
+from typing import Any, Literal, TypeVar, cast
+
+import prometheus_client as client
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+
+from detectors.catalogue import DETECTORS
+from detectors.event import Event, Record
+from detectors.finding import Level
+from detectors.nearness import name_of
+from stream_app import topics
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double the counters
 
-EVENTS = Counter("fundwatch_events_ingested_total", "Events decoded and accepted from Kafka", ["topic", "event_type"])
-TESTS = Counter("fundwatch_events_test_total", "Test events dropped", ["topic"])
-REFUSED = Counter("fundwatch_quarantine_messages_total", "Messages put on the quarantine topic", ["topic", "reason"])
-LATE = Counter("fundwatch_events_late_total", "Events behind the lateness allowed", ["topic", "action"])
-GAPS = Counter("fundwatch_offsets_missing_total", "Offsets that Kafka no longer had when asked for", ["topic"])
+Part = Literal["worker", "keeper", "feed", "archive"]
+PARTS: tuple[Part, ...] = ("worker", "keeper", "feed", "archive")
+Kind = Literal["counter", "gauge", "histogram"]
+M = TypeVar("M", bound=Collector)
+Values = tuple[str, ...]
+
+OPEN: Values = ()  # a label whose values are numbers or versions: few, and not known beforehand
+TOPIC_OF = {"swipe": topics.SWIPES, "inv": topics.STOCK, "sale": topics.STOCK}
+
+
+def _kinds() -> tuple[tuple[str, str], ...]:
+    """(topic, event_type) as they belong together."""
+    tags = [str(kind.__struct_config__.tag) for kind in cast(Any, Event).__args__]  # Any: a union of structs
+    records = [str(kind.__struct_config__.tag) for kind in Record.__subclasses__()]
+    return (
+        *((TOPIC_OF.get(tag, topics.CLAIMS), tag) for tag in sorted(tags)),
+        *((topics.REFERENCE, tag) for tag in sorted(records)),
+    )
+
+
+KINDS = _kinds()
+ALERTED = tuple(sorted({name_of(detector) for detector in DETECTORS}))
+JUDGED = tuple(sorted(detector.id for detector in DETECTORS))
+LEVELS = tuple(level.value for level in Level)
+REASONS = (
+    "clock",
+    "malformed",
+    "missing",
+    "not_an_object",
+    "not_json",
+    "not_utf8",
+    "too_late",
+    "too_long",
+    "unknown_type",
+)
+SERVERS = ("redis", "kafka", "store")
+LATE_AFTER = timedelta(minutes=10)  # the same that makes an upload an offline or late one (X15, X16)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric. labels: each with all its values, or OPEN. rows: the combinations there are, if not all."""
+
+    name: str
+    kind: Kind
+    help: str
+    parts: tuple[Part, ...]
+    labels: Mapping[str, Values]
+    rows: tuple[Values, ...] | None
+    instrument: Collector
+
+    @property
+    def unit(self) -> str:
+        """The base unit in its name; "" for a plain number."""
+        stem = self.name.removesuffix("_total").rpartition("_")[2]
+        return stem if stem in {"seconds", "bytes", "ratio", "messages"} else ""
+
+    @property
+    def sampled(self) -> tuple[str, ...]:
+        """The names under which Prometheus keeps it."""
+        return (
+            tuple(f"{self.name}_{end}" for end in ("bucket", "count", "sum"))
+            if self.kind == "histogram"
+            else (self.name,)
+        )
+
+    def fill(self) -> None:
+        """Every combination of its labels is there, at 0."""
+        if isinstance(self.instrument, MetricWrapperBase) and self.labels and OPEN not in self.labels.values():
+            for values in self.rows or product(*self.labels.values()):
+                self.instrument.labels(*values)
+
+
+class Tally(Collector):
+    """A histogram over one closed label, for what is counted several times an event. For one thread.
+
+    It costs a fifth of the library's own, which takes a lock for each bucket.
+    """
+
+    def __init__(self, name: str, said: str, label: str, values: Values, buckets: Iterable[float]) -> None:
+        self._name, self._said, self._label = name, said, label
+        self._bounds = tuple(buckets)
+        self._counts = {value: [0] * (len(self._bounds) + 1) for value in values}
+        self._sums = dict.fromkeys(values, 0.0)
+
+    def observe(self, value: str, amount: float) -> None:
+        """value: of the label."""
+        self._counts[value][bisect_left(self._bounds, amount)] += 1
+        self._sums[value] += amount
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        family = HistogramMetricFamily(self._name, self._said, labels=[self._label])
+        for value, counts in self._counts.items():
+            bounds = [*map(floatToGoString, self._bounds), "+Inf"]
+            family.add_metric([value], list(zip(bounds, accumulate(counts), strict=True)), self._sums[value])
+        yield family
+
+
+CATALOGUE: dict[str, Metric] = {}
+
+
+def _entered(
+    kind: Kind,
+    name: str,
+    said: str,
+    parts: tuple[Part, ...],
+    instrument: M,
+    labels: Mapping[str, Values],
+    rows: tuple[Values, ...] | None = None,
+) -> M:
+    CATALOGUE[name] = Metric(name, kind, said, parts, labels, rows, instrument)
+    return instrument
+
+
+def _counter(name: str, said: str, *parts: Part, rows: tuple[Values, ...] | None = None, **labels: Values) -> Counter:
+    instrument = Counter(name, said, list(labels), registry=None)
+    return _entered("counter", name, said, parts, instrument, labels, rows)
+
+
+def _gauge(name: str, said: str, *parts: Part, **labels: Values) -> Gauge:
+    return _entered("gauge", name, said, parts, Gauge(name, said, list(labels), registry=None), labels)
+
+
+def _histogram(name: str, said: str, *parts: Part, buckets: Iterable[float], **labels: Values) -> Histogram:
+    instrument = Histogram(name, said, list(labels), registry=None, buckets=tuple(buckets))
+    return _entered("histogram", name, said, parts, instrument, labels)
+
+
+def _tally(name: str, said: str, *parts: Part, buckets: Iterable[float], **labels: Values) -> Tally:
+    [(label, values)] = labels.items()
+    return _entered("histogram", name, said, parts, Tally(name, said, label, values, buckets), labels)
+
+
+# -- what comes in --------------------------------------------------------------------------------------------------
+
+EVENTS = _counter(
+    "fundwatch_events_ingested_total",
+    "Events and reference records read and accepted",
+    "worker",
+    rows=KINDS,
+    topic=topics.EVENTS,
+    event_type=tuple(tag for _, tag in KINDS),
+)
+TESTS = _counter("fundwatch_events_test_total", "Events marked as a test, dropped", "worker", topic=topics.EVENTS)
+REFUSED = _counter(
+    "fundwatch_quarantine_messages_total",
+    "Messages that took no part and were put on the quarantine topic",
+    "worker",
+    topic=topics.EVENTS,
+    reason=REASONS,
+)
+LATE = _counter(
+    "fundwatch_events_late_total",
+    "Events more than 10 minutes behind the business time of their partition: accepted, or dropped as too late",
+    "worker",
+    topic=topics.EVENTS[:3],
+    action=("accepted", "dropped"),
+)
+LATENESS = _tally(
+    "fundwatch_event_lateness_seconds",
+    "From when an event happened to when the centre received it",
+    "worker",
+    buckets=(1, 10, 60, 600, 3600, 21_600, 86_400, 259_200, 604_800),
+    topic=topics.EVENTS[:3],
+)
+GAPS = _counter(
+    "fundwatch_offsets_missing_total",
+    "Offsets that Kafka no longer had when asked for: events that were never judged",
+    "worker",
+    topic=(*topics.EVENTS[:3], topics.VERDICTS),
+)
+LAG = _gauge(
+    "fundwatch_consumer_lag_messages",
+    "Messages of a partition that are not yet done with, as its worker knows",
+    "worker",
+    topic=(*topics.EVENTS, topics.VERDICTS),
+    partition=OPEN,
+)
+LAG_SECONDS = _gauge(
+    "fundwatch_consumer_lag_seconds",
+    "Age of the message done with last, while others wait behind it; 0 when none does",
+    "worker",
+    topic=(*topics.EVENTS, topics.VERDICTS),
+)
+REBALANCES = _counter("fundwatch_consumer_rebalances_total", "Times partitions were shared out anew", "worker")
+WATERMARK = _gauge("fundwatch_watermark_timestamp_seconds", "Latest business time seen, as a unix timestamp", "worker")
+
+# -- judging --------------------------------------------------------------------------------------------------------
+
 # How long from the broker taking an event to its verdict being on Kafka?
-END_TO_END = Histogram(
+END_TO_END = _tally(
     "fundwatch_event_end_to_end_seconds",
-    "Broker append time to end of detection",
+    "Broker taking an event to its verdict being on Kafka, for every event",
+    "worker",
     buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
+    topic=topics.EVENTS,
 )
-BATCH = Histogram(
-    "fundwatch_batch_seconds", "Remembering and judging one slice", buckets=(0.005, 0.02, 0.05, 0.1, 0.5, 1, 5)
+BATCH = _histogram(
+    "fundwatch_batch_seconds",
+    "Remembering and judging one slice of arrivals",
+    "worker",
+    buckets=(0.005, 0.02, 0.05, 0.1, 0.5, 1, 5),
 )
-LAG = Gauge("fundwatch_consumer_lag_messages", "Log end offset minus next offset to process", ["topic", "partition"])
-WATERMARK = Gauge("fundwatch_watermark_timestamp_seconds", "Latest business time seen, as a unix timestamp")
-VERDICTS = Counter("fundwatch_verdicts_total", "Verdicts published; withdrawals are those without a lead", ["outcome"])
-CRASHES = Counter("fundwatch_detector_crashes_total", "Detectors that raised", ["detector"])
+EVALUATIONS = _counter(
+    "fundwatch_detector_evaluations_total",
+    "Units judged, by whether the detector found something in them",
+    "worker",
+    detector=JUDGED,
+    outcome=("hit", "miss"),
+)
+JUDGING = _tally(
+    "fundwatch_detector_duration_seconds",
+    "One detector judging one unit",
+    "worker",
+    buckets=(0.00001, 0.0001, 0.001, 0.01, 0.1, 1),
+    detector=JUDGED,
+)
+CRASHES = _counter("fundwatch_detector_crashes_total", "Detectors that raised", "worker", detector=JUDGED)
+VERDICTS = _counter(
+    "fundwatch_verdicts_total",
+    "Verdicts published; withdrawals are those without a lead",
+    "worker",
+    outcome=("said", "withdrawn"),
+)
 # Do the workers judge by the rules that the file has?
-RULES = Counter("fundwatch_rules_reloads_total", "Changes of the file of rules, taken over or refused", ["outcome"])
-RULES_LOADED = Gauge(
-    "fundwatch_rules_last_reload_success_timestamp_seconds", "Unix time at which rules were last taken over"
+RULES = _counter(
+    "fundwatch_rules_reloads_total",
+    "Changes of the file of rules, taken over or refused",
+    "worker",
+    outcome=("loaded", "refused"),
 )
-STATE_ERRORS = Counter("fundwatch_state_errors_total", "Failed operations, by server", ["server"])
-ALERTS = Counter("fundwatch_alerts_emitted_total", "Changes of alerts stored", ["detector", "level", "change"])
-ALERT_LATENCY = Histogram(
+RULES_LOADED = _gauge(
+    "fundwatch_rules_last_reload_success_timestamp_seconds", "Unix time at which rules were last taken over", "worker"
+)
+
+# -- servers --------------------------------------------------------------------------------------------------------
+
+STATE_ERRORS = _counter(
+    "fundwatch_state_errors_total",
+    "Failed operations, by the server that was away; each is tried again",
+    "worker",
+    "keeper",
+    server=SERVERS,
+)
+STATE = _histogram(
+    "fundwatch_state_operation_seconds",
+    "One round trip to Redis",
+    "worker",
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1),
+    operation=("remember", "conclude", "due"),
+)
+STATE_BYTES = _gauge("fundwatch_state_memory_bytes", "What Redis holds in memory", "worker")
+STATE_LIMIT = _gauge("fundwatch_state_memory_limit_bytes", "What Redis may hold; 0: as much as there is", "worker")
+STATE_KEYS = _gauge("fundwatch_state_keys", "Keys in the database that Redis keeps for us", "worker")
+
+# -- alerts ---------------------------------------------------------------------------------------------------------
+
+ALERTS = _counter(
+    "fundwatch_alerts_emitted_total",
+    "Changes of alerts stored",
+    "keeper",
+    detector=ALERTED,
+    level=LEVELS,
+    change=("created", "changed", "withdrawn", "reopened"),
+)
+# The promise: an officer can read of an event so soon after the broker has taken it.
+ALERT_LATENCY = _histogram(
     "fundwatch_alert_latency_seconds",
-    "Verdict on Kafka to alert stored",
-    buckets=(0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+    "Broker taking the events of a slice to the alerts they raised being stored",
+    "keeper",
+    buckets=(0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
+    level=LEVELS,
 )
-HEARTBEAT = Gauge(
-    "fundwatch_component_heartbeat_timestamp_seconds", "Unix time of the component's last loop", ["component"]
+ALERTS_STANDING = _gauge(
+    "fundwatch_alerts_standing",
+    "Alerts in the store by level and state; the same from every feed",
+    "feed",
+    level=LEVELS,
+    state=("open", "snoozed", "inhibited"),
+)
+UNPUBLISHED = _gauge(
+    "fundwatch_alerts_unpublished",
+    "Rows of alert_event that the publisher has still to look at; the same from every feed",
+    "feed",
 )
 
+# -- the feed -------------------------------------------------------------------------------------------------------
 
-def serve(host: str, port: int) -> None:
-    """Show them at /metrics, in a thread of their own. 0: not at all."""
-    if port:
-        start_http_server(port, host)
+HTTP = _counter(
+    "fundwatch_http_requests_total",
+    "Requests by the template of their path and the class of the answer",
+    "feed",
+    method=OPEN,
+    route=OPEN,
+    status=("2xx", "3xx", "4xx", "5xx"),
+)
+HTTP_SECONDS = _histogram(
+    "fundwatch_http_request_duration_seconds",
+    "Request to the last byte of the answer; streams are left out",
+    "feed",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.3, 1, 3),
+    method=OPEN,
+    route=OPEN,
+)
+CLIENTS = _gauge("fundwatch_feed_clients", "Open live streams", "feed")
+PUSH = _histogram(
+    "fundwatch_feed_push_seconds",
+    "Alert stored to being told to the open streams",
+    "feed",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5),
+)
+RESYNCS = _counter(
+    "fundwatch_feed_resyncs_total",
+    "Clients told to read the list again: too slow, or away for too long",
+    "feed",
+    reason=("slow", "gap"),
+)
+
+# -- the archive ----------------------------------------------------------------------------------------------------
+
+ARCHIVED = _counter(
+    "fundwatch_archive_rows_total",
+    "Messages written to the archive, or passed over since they cannot be read",
+    "archive",
+    outcome=("written", "refused"),
+)
+ARCHIVE_FREE = _gauge("fundwatch_archive_free_ratio", "Free share of the disk that the archive is on", "archive")
+
+# -- every process --------------------------------------------------------------------------------------------------
+
+HEARTBEAT = _gauge(
+    "fundwatch_component_heartbeat_timestamp_seconds",
+    "Unix time of the component's last loop",
+    *PARTS,
+    component=PARTS,
+)
+BUILD = _gauge("fundwatch_build_info", "Always 1; what runs", *PARTS, version=OPEN, python=OPEN)
+
+
+def shown(*parts: Part) -> list[Metric]:
+    """What a process of these parts shows."""
+    return [metric for metric in CATALOGUE.values() if not set(parts).isdisjoint(metric.parts)]
+
+
+def registry(*parts: Part) -> CollectorRegistry:
+    """All that these parts show, and what Python tells of its process."""
+    made = CollectorRegistry()
+    for metric in shown(*parts):
+        if metric.instrument is not HEARTBEAT:
+            metric.fill()
+        made.register(metric.instrument)
+    client.ProcessCollector(registry=made)
+    client.PlatformCollector(registry=made)
+    client.GCCollector(registry=made)
+    for part in parts:
+        HEARTBEAT.labels(part).set_to_current_time()
+    return made
+
+
+def tell_build(version: str) -> None:
+    """Which version runs, on which Python."""
+    BUILD.labels(version, platform.python_version()).set(1)

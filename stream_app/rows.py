@@ -14,6 +14,8 @@ from msgspec.structs import FieldInfo, astuple, fields
 from detectors.event import Beat, Count, Event, Fen, Flag, Line, OnShelf, Price, Reference, RxLine
 from detectors.file import Fallen
 
+SCHEMA = 1  # of the rows, and of the keys they stand under (stream_app/memory.py): another one cannot be read
+
 _STRUCK = "-"  # begins the row of a Fallen; an event's begins with a bracket
 
 

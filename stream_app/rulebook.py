@@ -1,27 +1,38 @@
-"""The file of rules: the shipped thresholds with your own over them, read when they change."""
+"""The rules in force: the shipped thresholds with your own over them, and the models that were promoted.
 
+Both are read again when they change.
+"""
+
+from collections.abc import Sequence
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 
 from detectors.catalogue import DETECTORS
 from detectors.rules import Rulebook, RulesError, Source, business_day, rulebook
+from models.catalogue import LEARNED, InForce, with_models
 from stream_app.settings import SettingsError
+
+MODELS_OF = ("manifest.json", "promoted.json")  # of a version, of a registry: what changes when models do
 
 Stamp = tuple[int, int, int]  # modified at (ns), bytes, inode: a file that was replaced differs in one of them
 
 
 class RulesFileError(SettingsError):
-    """A file of rules that cannot be used; says which, where, and what is expected."""
+    """A file of rules, or a model, that cannot be used; says which, where, and what is expected."""
 
 
-def read_rules(file: Path | None) -> Rulebook:
-    """The rules as the files have them now. ``file``: of your own, laid over what is shipped. Raises RulesFileError."""
+def read_rules(file: Path | None, models: Path | None = None) -> Rulebook:
+    """The rules as the files have them now. ``file``: of your own, laid over what is shipped.
+
+    models: a registry, or the directory of one version; None: the detectors that need one are not run.
+    Raises RulesFileError.
+    """
     sources = [Source("detectors/rules.toml", files("detectors").joinpath("rules.toml").read_text("utf-8"))]
     try:
         if file is not None:
             sources.append(Source(str(file), file.read_text("utf-8")))
-        return rulebook(DETECTORS, *sources)
+        return with_models(rulebook((*DETECTORS, *LEARNED), *sources), _models(models))
     except OSError as error:
         raise RulesFileError(f"{file}: the file of rules cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
@@ -30,13 +41,30 @@ def read_rules(file: Path | None) -> Rulebook:
         raise RulesFileError(str(error)) from None
 
 
+def _models(where: Path | None) -> Sequence[InForce]:
+    """Raises RulesFileError."""
+    if where is None:
+        return ()
+    from models.versions import ModelError, in_force
+
+    try:
+        return in_force(where)
+    except ModelError as error:
+        raise RulesFileError(str(error)) from None
+
+
 class RulesFile:
     """The rules in force in this process."""
 
-    def __init__(self, file: Path | None) -> None:
+    def __init__(self, file: Path | None, models: Path | None = None) -> None:
         """Raises RulesFileError."""
-        self._file, self._stamp = file, _stamp(file)
-        self.book = read_rules(file)
+        self._file, self._models = file, models
+        self._files = [file, *(models / name for name in MODELS_OF)] if models else [file]
+        self._stamps = self._stamped()
+        self.book = read_rules(file, models)
+
+    def _stamped(self) -> list[Stamp | None]:
+        return [_stamp(file) for file in self._files]
 
     def changed(self, now: datetime) -> Rulebook | None:
         """The rules in force from now on, if the file has changed them; else None. Cheap: asked before every batch.
@@ -44,18 +72,19 @@ class RulesFile:
         now: the business time reached. Raises RulesFileError, once for each change of the file, where what it says
         cannot be used, or would judge anew what has been judged: then the former rules stay in force.
         """
-        stamp = _stamp(self._file)
-        if stamp == self._stamp:
+        stamps = self._stamped()
+        if stamps == self._stamps:
             return None
-        self._stamp = stamp
-        book = read_rules(self._file)
+        self._stamps = stamps
+        book = read_rules(self._file, self._models)
         since = self.book.differs_from(book)
         if since is None:
             return None
         if since < now:
             raise RulesFileError(
-                f"{self._file}: what it changes holds from {business_day(since)}, but {business_day(now)} has been "
-                f"judged already: put it under [[rules]] with a valid_from that is still to come"
+                f"{self._file or self._models}: what it changes holds from {business_day(since)}, but "
+                f"{business_day(now)} has been judged already: put it under [[rules]] with a valid_from that is still "
+                f"to come"
             )
         self.book = book
         return book

@@ -159,12 +159,14 @@ class FeedSettings(BaseModel):
 
 
 class MetricsSettings(BaseModel):
-    """port: where a process shows its /metrics; 0 for none."""
+    """Where each part shows /metrics, /healthz and /readyz; a port of 0: nowhere. port: of a worker."""
 
     model_config = Section
 
     host: str = "127.0.0.1"
     port: Port = 9100
+    feed_port: Port = 9101
+    archive_port: Port = 9102
 
 
 class ArchiveSettings(BaseModel):
@@ -193,6 +195,14 @@ class RulesSettings(BaseModel):
     file: Path | None = None
 
 
+class ModelSettings(BaseModel):
+    """dir: the registry of anomaly models, or one version's directory; without it none judges."""
+
+    model_config = Section
+
+    dir: Path | None = None
+
+
 class EmbeddedSettings(BaseModel):
     """kafka_jars: a folder with Apache Kafka's jars, for a machine without a way to fetch them."""
 
@@ -216,6 +226,7 @@ class Settings(BaseSettings):
     archive: ArchiveSettings = ArchiveSettings()
     lateness: Lateness = Lateness()
     rules: RulesSettings = RulesSettings()
+    model: ModelSettings = ModelSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
 
     @classmethod
@@ -273,6 +284,7 @@ def embedded_addresses(data_dir: Path) -> dict[str, Any]:  # Any: nested as the 
                 "secret": (data_dir / "feed.secret").read_text().strip(),
             },
             "archive": {"dir": run["archive_dir"]},
+            **({"model": {"dir": run["model_dir"]}} if run.get("model_dir") else {}),
         }
     except FileNotFoundError:
         raise NotRunningError(

@@ -34,6 +34,7 @@ from stream_app.memory import (
     MOST_FILES,
     NEWS_KEPT,
     WHOLE,
+    Held,
     Memory,
     Where,
     _blob,
@@ -134,9 +135,11 @@ class Sharded(Memory):
         self._make_room()
         added = {_name(place): texts for place, (_, texts) in touched.items() if texts}
         for shard, names in self._by_shard(added).items():
-            self._run(self._add, shard, _blob([(name, added[name]) for name in names]))
+            self._run("remember", self._add, shard, _blob([(name, added[name]) for name in names]))
         news_seen = self._news_seen if self._facts else 1 << 53
-        home = self._run(self._hear, self._prefix, _blob((now, str(news_seen), [], subjects)), NEWS_KEPT, self._writer)
+        home = self._run(
+            "remember", self._hear, self._prefix, _blob((now, str(news_seen), [], subjects)), NEWS_KEPT, self._writer
+        )
         ticket, self._now = int(home[0]), int(home[1])
         self._hear_news(home[3], int(home[4]))
         self._read_all(touched, ticket)
@@ -153,7 +156,7 @@ class Sharded(Memory):
         places = {_name(place): place for place in touched}
         for shard, names in self._by_shard(places).items():
             wanted = [(name, str(self._known(places[name]))) for name in names]
-            at, news = self._run(self._read, shard, _blob(wanted))
+            at, news = self._run("remember", self._read, shard, _blob(wanted))
             rows = {names[index - 1]: more for index, more in news}
             for name in names:
                 self._take(places[name], touched[places[name]][0], rows.get(name, ()), ticket, int(at))
@@ -192,7 +195,7 @@ class Sharded(Memory):
                 [(_unit((micros(wake.at), wake.unit)).decode(), str(micros(wake.at))) for wake in wakes],
             )
         )
-        _, spoken = self._run(self._conclude, self._prefix, blob)
+        _, spoken = self._run("conclude", self._conclude, self._prefix, blob)
         self._due_at = min([self._due_at, *(micros(wake.at) for wake in wakes)])
         return self._whose_files_have_grown(said), {quiet[i - 1] for i in spoken}
 
@@ -206,7 +209,7 @@ class Sharded(Memory):
             by_shard[shard_of(self._prefix, self._shards, name)].append((name, at))
         grown: set[UnitId] = set()
         for shard, files in by_shard.items():
-            for index in self._run(self._grown, shard, _blob([(name, str(at)) for name, at in files])):
+            for index in self._run("conclude", self._grown, shard, _blob([(name, str(at)) for name, at in files])):
                 grown |= looked_at[files[index - 1]]
         return grown
 
@@ -243,6 +246,20 @@ class Sharded(Memory):
         for name in names:
             found[shard_of(self._prefix, self._shards, name)].append(name)
         return found
+
+    def check_schema(self) -> None:
+        with _one_kind_of_error():
+            super().check_schema()
+
+    def held(self) -> Held:
+        if not isinstance(self._redis, RedisCluster):
+            return super().held()
+        with _one_kind_of_error():
+            found = cast(dict[str, Any], self._redis.info("memory", target_nodes=RedisCluster.PRIMARIES))
+            keys = cast(int, self._redis.dbsize())
+        nodes = [found] if "used_memory" in found else found.values()
+        limits = [node.get("maxmemory", 0) for node in nodes]
+        return Held(sum(node["used_memory"] for node in nodes), sum(limits) if all(limits) else 0, keys)
 
     def _call(self, script: Any, args: Sequence[Any]) -> Any:
         """Any: as in Memory. The key says on which node the script is to run."""

@@ -1,9 +1,15 @@
 """The Kafka topics: their names, and how to create them."""
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs leave out what it takes from elsewhere
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+)
 from confluent_kafka.cimpl import NewTopic
 
 from stream_app.settings import KafkaSettings
@@ -53,6 +59,17 @@ def partitions(kafka: KafkaSettings, names: Iterable[str] = ALL) -> Mapping[str,
             "Is it running, and is kafka.bootstrap right?"
         ) from None
     return {name: len(there[name].partitions) for name in names if name in there}
+
+
+def keep_for(kafka: KafkaSettings, name: str, age: timedelta) -> None:
+    """Let Kafka delete what has been on the topic for longer. Raises KafkaAwayError, KafkaException."""
+    if name not in partitions(kafka):
+        raise KafkaAwayError(f"the topic {name} does not exist; create it with: fundwatch topics")
+    kept_ms = str(int(age.total_seconds() * 1000))
+    entry = ConfigEntry("retention.ms", kept_ms, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=[entry])
+    client = AdminClient(quiet(kafka))  # to be held until the answer is there
+    client.incremental_alter_configs([resource])[resource].result(ANSWER_WITHIN_S)
 
 
 def quiet(kafka: KafkaSettings) -> dict[str, str | int | float | bool]:

@@ -19,6 +19,7 @@ from detectors.finding import Lead
 from detectors.lead import version_of
 from detectors.nearness import name_of
 from detectors.rules import thresholds
+from models.catalogue import LEARNED
 from replay.run import replay
 from stream_app.commands.detectors import MARKDOWN, page
 from stream_app.commands.detectors import detectors as command
@@ -102,8 +103,8 @@ def holds(case: Case, ease: Ease) -> bool:
 
 def test_every_detector_is_told_with_its_thresholds_and_its_law() -> None:
     told = {entry["id"]: entry for entry in json.loads(asked("--json").stdout)}
-    assert list(told) == [detector.id for detector in DETECTORS]
-    for detector in DETECTORS:
+    assert list(told) == [detector.id for detector in (*DETECTORS, *LEARNED)]
+    for detector in (*DETECTORS, *LEARNED):
         entry = told[detector.id]
         assert entry["rule_version"] == version_of(detector)
         assert entry["thresholds"] == thresholds(detector)

@@ -1,8 +1,11 @@
 """What goes into the logs, and what never does."""
 
+import ast
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import structlog
@@ -10,6 +13,9 @@ import structlog
 from stream_app import logs
 
 NUMBER = "33010619800101123X"
+MOBILE = "13800000000"
+ROOT = Path(__file__).parents[1]
+LEVELS = ("debug", "info", "warning", "error", "exception", "critical")
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +58,54 @@ def test_no_personal_data_comes_through_any_call(capsys: pytest.CaptureFixture[s
     assert len(said.splitlines()) == 6
     for personal in ("张三", NUMBER, "13800000000"):
         assert personal not in said
+
+
+class Call(NamedTuple):
+    """A line in our code that logs: where, how, under which name, with which fields."""
+
+    at: str
+    level: str
+    event: str
+    fields: tuple[str, ...]
+
+
+def calls() -> list[Call]:
+    found: list[Call] = []
+    for path in sorted(path for folder in ("alerts", "stream_app") for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LEVELS):
+                continue
+            if isinstance(node.func.value, ast.Name) and node.func.value.id in {"log", "logger"}:
+                name = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else ""
+                fields = tuple(keyword.arg or "" for keyword in node.keywords)
+                found.append(Call(f"{path.name}:{node.lineno}", node.func.attr, str(name), fields))
+    return found
+
+
+def test_personal_data_comes_through_no_log_call_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every call, with personal data in each of its fields: in a sentence, in a mapping, in a fault."""
+    logs.configure("worker", level="DEBUG")
+    log = structlog.get_logger()
+    sentence = f"of {NUMBER}, tel. {MOBILE}"
+    values = (sentence, {"psn_name": "张三", "note": NUMBER}, [NUMBER, MOBILE], int(NUMBER[:-1] + "1"))
+    for call in calls():
+        for value in values:
+            told = {name: value for name in call.fields if name != "exc_info"}
+            getattr(log, "error" if call.level == "exception" else call.level)(call.event, **told)
+        try:
+            raise ValueError(sentence)
+        except ValueError as error:
+            log.error(call.event, why=repr(error), exc_info=error)
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 5 * len(calls()) > 50
+    for personal in (NUMBER, NUMBER[:-1], MOBILE, "张三"):
+        assert personal not in said
+
+
+@pytest.mark.parametrize("call", calls(), ids=lambda call: call.at)
+def test_no_call_of_ours_has_a_field_for_what_is_personal(call: Call) -> None:
+    assert not {name.lower() for name in call.fields} & logs.PERSONAL
+    assert call.event, "a name that is worked out may hold anything"
 
 
 def test_longer_numbers_are_left_alone(capsys: pytest.CaptureFixture[str]) -> None:

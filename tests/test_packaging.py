@@ -23,6 +23,8 @@ NEEDED = (
     "alerts/migrations/env.py",
     "alerts/migrations/versions/0001_alert_store.py",
     "stream_app/embedded/kafka-jars.toml",
+    "models/demo/manifest.json",
+    "models/demo/model.npz",
 )
 
 

@@ -15,7 +15,6 @@ from click.testing import CliRunner, Result
 from confluent_kafka import KafkaException
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import REGISTRY as METRICS
 
 from detectors.case import at
 from detectors.catalogue import DETECTORS
@@ -32,7 +31,7 @@ from detectors.rules import ALWAYS, Edition, Rulebook, RulesError, Source, as_to
 from detectors.unit import DAY, Cell, Day, Link, Unit, Whole
 from detectors.wire import canonical
 from replay.run import replay
-from stream_app import topics
+from stream_app import metrics, topics
 from stream_app.app import Line
 from stream_app.arrivals import Arrival
 from stream_app.check import run as check
@@ -434,7 +433,8 @@ def tail(settings: Settings) -> Tail:
 
 
 def reloads(outcome: str) -> float:
-    return METRICS.get_sample_value("fundwatch_rules_reloads_total", {"outcome": outcome}) or 0.0
+    shown = metrics.registry("worker")
+    return shown.get_sample_value("fundwatch_rules_reloads_total", {"outcome": outcome}) or 0.0
 
 
 def arrivals(bills: Sequence[Settlement]) -> list[Arrival]:

@@ -222,7 +222,7 @@ def test_a_replica_that_forgets_at_once_reads_again(redis, events, rng) -> None:
     redis.flushall()
     rng.shuffle(events)
     table = {}
-    one = judge(Memory(redis, most_files=20), partial(keep, table, {}))
+    one = judge(Memory(redis, most_files=40), partial(keep, table, {}))
     for batch in batches(events, 1):
         hear(one, batch)
     assert said(table) == quiet_pass(events)

@@ -22,6 +22,7 @@ from alerts.snooze import WOKEN, end_due
 from alerts.store import BESIDE, CHANGES, STORE_AWAY, Entry, LeadRow, Store, within
 from alerts.web.desk import Item, changes_since, item, last_change
 from alerts.web.gate import Clock
+from alerts.web.meter import Meter
 
 POLL_S = 0.25  # how often alert_event is looked at
 SNOOZES_S = 1.0  # how often it is looked whether a snooze is over
@@ -112,14 +113,16 @@ class Subscriber:
     def __init__(self) -> None:
         self._queue: asyncio.Queue[News | Resync] = asyncio.Queue(QUEUE)
 
-    def tell(self, news: News) -> None:
-        """Never waits: who is too far behind loses the queue and reads again."""
+    def tell(self, news: News) -> bool:
+        """Never waits: who is too far behind loses the queue and reads again. False if it was too far behind."""
         try:
             self._queue.put_nowait(news)
         except asyncio.QueueFull:
             while not self._queue.empty():
                 self._queue.get_nowait()
             self._queue.put_nowait(Resync(news.seq))
+            return False
+        return True
 
     async def next(self, within_s: float) -> News | Resync | None:
         """What comes next; None if nothing comes in time."""
@@ -132,9 +135,10 @@ class Subscriber:
 class Hub:
     """Follows the store for all who are connected to this process."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, meter: Meter | None = None) -> None:
         self.store = store
         self.clock = clock
+        self._meter = meter or Meter()
         self.seq = 0
         self.last: datetime | None = None
         self.is_away = False
@@ -163,10 +167,12 @@ class Hub:
         """A stream that hears everything from here on."""
         subscriber = Subscriber()
         self._subscribers.add(subscriber)
+        self._meter.clients(self.clients)
         try:
             yield subscriber
         finally:
             self._subscribers.discard(subscriber)
+            self._meter.clients(self.clients)
 
     @property
     def clients(self) -> int:
@@ -188,6 +194,7 @@ class Hub:
             return None
         entries = await asyncio.to_thread(self.store.events_after, after, limit=AT_ONCE + 1, kinds=TOLD)
         if len(entries) > AT_ONCE or after > await asyncio.to_thread(self.store.last_seq):
+            self._meter.resynced("gap")
             return Resync(self.seq)
         return await self._news(after, entries) if entries else None
 
@@ -202,11 +209,13 @@ class Hub:
                         await asyncio.to_thread(end_due, self.store, self.clock())
                         ended = monotonic()
                     await self._look()
+                    self._meter.beat()
                     await asyncio.sleep(POLL_S)
             except STORE_AWAY as error:
                 if not self.is_away:
                     log.warning("store_away: %s", type(error).__name__)
                 self.is_away = True
+                self._meter.away(type(error).__name__)
                 await asyncio.sleep(BACK_OFF_S)
 
     async def _begin(self) -> None:
@@ -224,7 +233,12 @@ class Hub:
             self._count(entry.at for entry in entries if entry.kind in CHANGES)
             self.seq = news.seq
             for subscriber in tuple(self._subscribers):
-                subscriber.tell(news)
+                if not subscriber.tell(news):
+                    self._meter.resynced("slow")
+            now = self.clock()
+            for entry in entries:
+                if entry.kind in CHANGES:
+                    self._meter.pushed((now - entry.at).total_seconds())
 
     async def _news(self, after: int, entries: Sequence[Entry]) -> News:
         kinds = _kinds(entries)

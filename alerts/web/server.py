@@ -18,6 +18,7 @@ from alerts.web import api, pages, problems
 from alerts.web.context import Asks, Context, Remembered, any_words
 from alerts.web.gate import Clock, Gate, SafeHeaders, wall_clock
 from alerts.web.live import Hub
+from alerts.web.meter import Measured, Meter
 
 STOP_S = 3  # open streams are cut after this
 LOOPBACK = "127.0.0.1"
@@ -26,9 +27,14 @@ log = logging.getLogger(__name__)
 
 
 def create_app(
-    store: Store, *, secret: str, clock: Clock = wall_clock, remembered: Remembered | None = None
+    store: Store,
+    *,
+    secret: str,
+    clock: Clock = wall_clock,
+    meter: Meter | None = None,
+    remembered: Remembered | None = None,
 ) -> FastAPI:
-    """The feed over a store. ``secret``: at least 32 characters; it signs the sessions.
+    """The feed over a store. ``secret``: at least 32 characters; it signs the sessions. meter: hears what it does.
 
     remembered: the live memory, of which a page asks why rules said nothing; None: that page is not there.
     """
@@ -36,7 +42,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        hub = Hub(store, clock)
+        hub = Hub(store, clock, meter)
         app.state.context = Context(store, gate, hub, clock, remembered)
         async with hub.running():
             yield
@@ -49,6 +55,8 @@ def create_app(
     static = Path(str(files("alerts.web") / "static"))
     app.mount("/static", StaticFiles(directory=static), name="static")
     pages.templates.globals["version"] = version(static)
+    if meter is not None:
+        app.add_middleware(Measured, meter=meter)
     problems.tell(app, pages.problem_page, any_words)
     return app
 
@@ -91,13 +99,14 @@ def serve(
     host: str = LOOPBACK,
     port: int = 8000,
     secret: str = "",
+    meter: Meter | None = None,
     remembered: Remembered | None = None,
 ) -> None:
     """Serve the feed until SIGTERM or Ctrl-C. Raises StoreError if the store is not made ready."""
     store = Store.open(store_url)
     try:
         config = uvicorn.Config(
-            create_app(store, secret=secret, remembered=remembered),
+            create_app(store, secret=secret, meter=meter, remembered=remembered),
             host=host,
             port=port,
             timeout_graceful_shutdown=STOP_S,

@@ -312,6 +312,57 @@ def current(data: Path | None) -> None:
         raise Failure(f"this program needs version {needed}: run `fundwatch db upgrade`")
 
 
+@db.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@data_option
+def backup(file: Path, data: Path | None) -> None:
+    """Write the whole alert store, accounts and audit trail too, to one file; readers and writers go on meanwhile.
+
+    It holds personal data and password hashes: keep it as you keep the database.
+
+    \b
+    Example:
+      fundwatch db backup /backups/alerts-$(date +%F).ndjson.gz
+    """
+    from alerts.backup import backup as write
+
+    with _store(data) as store:
+        try:
+            foot = write(store, file, datetime.now(UTC))
+        except OSError as error:
+            raise Failure(f"{file}: cannot be written ({error.strerror})") from None
+    file.chmod(0o600)
+    click.echo(f"{sum(foot.rows.values()):,} rows; sha256 of its lines {foot.sha256}", err=True)
+
+
+@db.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@data_option
+def restore(file: Path, data: Path | None) -> None:
+    """Bring a backup back into a store without rows; tables that are missing are made.
+
+    Stop the workers before, and afterwards set their group back on the topic verdicts to when the backup was written
+    (docs/runbook/backup.md): what was said since comes again.
+
+    \b
+    Example:
+      FUNDWATCH_STORE__URL=postgresql+psycopg://fundwatch@db/new fundwatch db restore alerts-2026-03-12.ndjson.gz
+    """
+    from alerts import migrations
+    from alerts.backup import BackupError
+    from alerts.backup import restore as bring_back
+
+    with _store_url(data) as url:
+        migrations.upgrade(url)
+    with _store(data) as store:
+        try:
+            head = bring_back(store, file)
+        except BackupError as error:
+            raise Failure(str(error)) from None
+    click.echo(head.at.isoformat())
+    click.echo(f"restored as of {head.at:%Y-%m-%d %H:%M:%S} UTC, up to row {head.last_seq} of the trail", err=True)
+
+
 # -- user --------------------------------------------------------------------------------------------------------------
 
 ROLES = ("viewer", "screener", "reviewer", "investigator", "rules", "auditor", "admin")

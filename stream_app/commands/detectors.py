@@ -6,8 +6,7 @@ import io
 import re
 import textwrap
 import tokenize
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from importlib import import_module
@@ -19,11 +18,15 @@ import msgspec
 from msgspec import Struct
 
 from detectors.case import Case
-from detectors.detector import Detector
-from detectors.event import Record
+from detectors.detector import Detector, limits
+from detectors.event import NEVER, Record
 from detectors.finding import Law, Level
+from detectors.lead import version_of
 from detectors.nearness import name_of
 from detectors.rules import ALWAYS, Edition, Limit, Rulebook, as_toml, business_day, limit_in_words, thresholds
+from models.anomaly_person import AnomalyPerson
+from models.anomaly_pharmacy import AnomalyPharmacy
+from models.catalogue import LEARNED
 from stream_app.rulebook import read_rules
 from stream_app.settings import Settings
 
@@ -46,6 +49,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     thresholds: the limits in force today, as rules.toml names them; durations as the settings write them ("90s", "6h").
     meanings:   of each threshold, its unit and source, where that is not plain.
     valid_from: since when they are in force; None: always. editions: all there are, by date, the one in force too.
+    model:      the version by which it judges; "": none, so it is silent; null: it needs none.
     reads:      kinds of events in its own file. looks_at: those in other files that it is linked to.
     """
 
@@ -66,6 +70,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     ledger: str
     reads: tuple[str, ...]
     looks_at: dict[str, tuple[str, ...]]
+    model: str | None
 
 
 @click.command()
@@ -93,7 +98,9 @@ def detectors(name: str | None, as_json: bool, toml: bool, markdown: bool, rules
     if markdown:
         click.echo("\n".join(page(read_rules(None))))
         return
-    book = read_rules(rules or Settings.load().rules.file)
+    settings = Settings.load()
+    book = [*read_rules(rules or settings.rules.file, settings.model.dir)]
+    book += _silent({editions[0].detector.id for editions in book})
     chosen = [editions for editions in book if name in (None, editions[0].detector.id, name_of(editions[0].detector))]
     if name is not None and not chosen:
         raise click.UsageError(unknown(name, [editions[0].detector.id for editions in book]))
@@ -112,7 +119,7 @@ def detectors(name: str | None, as_json: bool, toml: bool, markdown: bool, rules
 
 def entry_of(editions: Sequence[Edition], now: datetime) -> Entry:
     """What a detector says of itself, and the limits it has."""
-    edition = next(edition for edition in editions if edition.holds(now))
+    edition = next((edition for edition in editions if edition.holds(now)), editions[0])
     detector = edition.detector
     fires, said = _said(type(detector))
     return Entry(
@@ -133,7 +140,19 @@ def entry_of(editions: Sequence[Edition], now: datetime) -> Entry:
         ledger=detector.of.name,
         reads=_tags(detector.reads),
         looks_at={link.ledger.name: _tags(link.reads) for link in detector.links},
+        model=_model(detector),
     )
+
+
+def _silent(run: Collection[str]) -> Iterator[tuple[Edition, ...]]:
+    """The detectors that are not run, for want of a model."""
+    return ((Edition(one, version_of(one), ALWAYS, NEVER),) for one in LEARNED if one.id not in run)
+
+
+def _model(detector: Detector) -> str | None:
+    if not isinstance(detector, AnomalyPerson | AnomalyPharmacy):
+        return None
+    return detector.model.version if detector.model else ""
 
 
 def _since(edition: Edition) -> datetime | None:
@@ -155,12 +174,12 @@ def _plain(text: str) -> str:
     return re.sub(r"\s+", " ", text.replace("``", "")).strip()
 
 
-def meanings(kind: type) -> dict[str, str]:
+def meanings(kind: type[Detector]) -> dict[str, str]:
     """What the comment beside each threshold says."""
     source = textwrap.dedent(inspect.getsource(kind))
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     comments = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
-    names = {field.name for field in fields(kind)}
+    names = {field.name for field in limits(kind)}
     return {
         node.target.id: _plain(comments[node.end_lineno])
         for node in ast.walk(ast.parse(source))
@@ -188,7 +207,8 @@ def _print_table(entries: Sequence[Entry]) -> None:
 
     table = Table("id", "rule version", "looks into", "fires", box=None)
     for entry in entries:
-        table.add_row(entry.id, entry.rule_version, entry.ledger, entry.fires.removeprefix("Fire "))
+        fires = f"silent: no model ({entry.fires})" if entry.model == "" else entry.fires.removeprefix("Fire ")
+        table.add_row(entry.id, entry.rule_version, entry.ledger, fires)
     console = Console(markup=False, highlight=False)
     console.width = console.width if console.is_terminal else 200
     console.print(table)
@@ -198,6 +218,8 @@ def _in_words(entry: Entry) -> Iterator[str]:
     yield f"{entry.id}  (rule version {entry.rule_version})"
     yield entry.about
     yield entry.fires
+    if entry.model is not None:
+        yield f"Model: {entry.model or 'none, so it is silent; see fundwatch model'}"
     yield ""
     for title, key in SECTIONS.items():
         yield f"{title + ':':13}{getattr(entry, key)}"

@@ -167,7 +167,11 @@ def _tell_of(simulation: "Simulation", out: Path) -> None:
 @click.option("--person", "persons", multiple=True, help="Only alerts that concern this person; may be repeated.")
 @click.option("--org", "orgs", multiple=True, help="Only alerts that concern this institution; may be repeated.")
 @click.option("--rules", type=existing_file, help="Judge by these thresholds, not those of the settings: rules.toml.")
-@click.option("--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="The anomaly model.")
+@click.option(
+    "--model",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A model, or a registry of models: instead of the settings'.",
+)
 @json_option
 def replay(
     files: tuple[str, ...],
@@ -194,13 +198,12 @@ def replay(
     """
     if bool(files) == (archive is not None):
         raise click.UsageError("give FILES, or --archive DIR, and not both")
-    if model:
-        raise click.UsageError("--model is not available yet: nothing is flagged for being merely unusual")
     from replay.run import replay_files
     from stream_app.rulebook import read_rules
     from stream_app.settings import Settings
 
-    book = read_rules(rules or Settings.load().rules.file)
+    settings = Settings.load()
+    book = read_rules(rules or settings.rules.file, model or settings.model.dir)
 
     try:
         with _progress("events", None) as on_events:

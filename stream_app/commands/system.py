@@ -110,8 +110,14 @@ def feed(data: Path | None) -> None:
             "feed.secret is not set: it signs the sessions, and takes 32 characters or more. Put one into a file "
             'that only the feed can read (openssl rand -base64 48) and name it: FUNDWATCH_FEED__SECRET_FILE="…"'
         )
-    secret = settings.feed.secret.get_secret_value()
-    serve(settings.store.url, settings.feed.host, settings.feed.port, secret, partial(_remembered, settings))
+    from stream_app import status
+    from stream_app.feed_meter import FeedMeter, sample_forever
+
+    health = status.Status("feed")
+    status.serve(health, settings.metrics.host, settings.metrics.feed_port)
+    sample_forever(settings.store.url)
+    feed, secret = settings.feed, settings.feed.secret.get_secret_value()
+    serve(settings.store.url, feed.host, feed.port, secret, FeedMeter(health), partial(_remembered, settings))
 
 
 @contextmanager

@@ -34,6 +34,8 @@ class Ports:
     controller: int
     redis: int
     feed: int
+    feed_metrics: int
+    archive_metrics: int
     metrics: tuple[int, ...]
 
 
@@ -87,10 +89,9 @@ class Directory:
         """Those of the last time, where they are still free."""
         was = self.read().get("ports", {})
         metrics = [*was.get("metrics", []), *[None] * workers][:workers]
-        kafka, controller, redis, feed, *rest = ports.choose(
-            was.get("kafka"), was.get("controller"), was.get("redis"), was.get("feed"), *metrics
-        )
-        return Ports(kafka, controller, redis, feed, metrics=tuple(rest))
+        others = [was.get(name) for name in ("kafka", "controller", "redis", "feed", "feed_metrics", "archive_metrics")]
+        kafka, controller, redis, feed, of_feed, of_archive, *rest = ports.choose(*others, *metrics)
+        return Ports(kafka, controller, redis, feed, of_feed, of_archive, metrics=tuple(rest))
 
     def secret(self, name: str, make: Callable[[], str] = lambda: secrets.token_urlsafe(48)) -> str:
         """What the file of this name holds; made the first time, readable by its owner only."""
@@ -113,11 +114,15 @@ def addresses(directory: Directory, chosen: Ports) -> Run:
         "store_url": directory.store_url,
         "archive_dir": str(directory.archive),
         "metrics": [f"http://{loopback}:{port}/metrics" for port in chosen.metrics],
+        "feed_metrics": f"http://{loopback}:{chosen.feed_metrics}/metrics",
+        "archive_metrics": f"http://{loopback}:{chosen.archive_metrics}/metrics",
         "ports": {
             "kafka": chosen.kafka,
             "controller": chosen.controller,
             "redis": chosen.redis,
             "feed": chosen.feed,
+            "feed_metrics": chosen.feed_metrics,
+            "archive_metrics": chosen.archive_metrics,
             "metrics": list(chosen.metrics),
         },
     }

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 from typing import Any  # futures of different results
 
@@ -40,7 +41,8 @@ REMEMBER_EVERY_S = 5.0
 FEED_WITHIN_S = 15.0
 THIS_PROGRAM = (sys.executable, "-m", "stream_app")
 NOTHING: Mapping[str, str] = {}
-NO_METRICS = {"FUNDWATCH_METRICS__PORT": "0"}
+DEMO_MODEL = Path(str(files("models"))) / "demo"  # trained on honest days of the city of the demo
+OWN_MODEL = "FUNDWATCH_MODEL__DIR"
 SERVERS = ("kafka", "redis")  # stopped last
 
 
@@ -130,7 +132,7 @@ class System:
             redis = group.create_task(self._start_redis())
             await self._start_feed()
             await kafka
-            self._keep("archive", "archive", NO_METRICS)
+            self._keep("archive", "archive", {"FUNDWATCH_METRICS__ARCHIVE_PORT": str(self.ports.archive_metrics)})
             await redis
             for number, port in enumerate(self.ports.metrics, 1):
                 name = f"worker-{number}"
@@ -181,7 +183,7 @@ class System:
 
     async def _start_feed(self) -> None:
         await asyncio.to_thread(migrations.upgrade, self.directory.store_url)
-        self._keep("feed", "feed", NO_METRICS)
+        self._keep("feed", "feed", {"FUNDWATCH_METRICS__FEED_PORT": str(self.ports.feed_metrics)})
 
     def _keep(self, name: str, command: str, environment: Mapping[str, str] = NOTHING) -> None:
         self.supervisor.keep(self._program(name, self._ours(command), environment=environment))
@@ -252,7 +254,7 @@ class System:
         self.show(f"Kafka        {run['kafka_address']}")
         self.show(f"Redis        {run['redis_url']}")
         self.show(f"alert store  {run['store_url']}")
-        self.show(f"metrics      {'  '.join(run['metrics'])}")
+        self.show(f"metrics      {'  '.join([*run['metrics'], run['feed_metrics'], run['archive_metrics']])}")
         self.show(f"logs         {self.directory.logs}")
         self.tell(f"up after {self._seconds():.1f} s; Ctrl-C stops everything")
 
@@ -296,6 +298,7 @@ class System:
             "worker": [pid for name, pid in pids.items() if name.startswith("worker-")],
             **{name: pids.get(name) for name in ("kafka", "redis", "feed", "archive", "simulate", "send")},
             **addresses(self.directory, self.ports),
+            "model_dir": str(DEMO_MODEL) if self.city and OWN_MODEL not in os.environ else None,
             "started": {str(child.pid): child.started for child in children},
         }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from tests.benchmarks import core, servers
+from tests.benchmarks import core, metering, servers
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.recordings import Recording, city, world
 
@@ -32,6 +32,7 @@ PARTS: Mapping[str, Part] = {
     "detectors": lambda made: core.detectors(made, SOME),
     "replay": replays,
     "redis": lambda made: servers.redis(made, SOME),
+    "metrics": lambda made: metering.metrics(made, SOME),
     "keeper": lambda made: servers.keeping(VERDICTS),
     "line": lambda made: servers.line(made, SOME),
 }

@@ -1,0 +1,449 @@
+"""``fundwatch train`` and ``fundwatch model``: what is unusual, learned from history, and which version judges."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+from msgspec import Struct
+
+from detectors.event import CHINA
+from detectors.rules import ALWAYS, business_day
+from detectors.unit import day_end
+from stream_app.settings import Settings
+
+if TYPE_CHECKING:
+    from models.train import Found
+    from models.versions import Loaded, Registry
+
+BY_DEFAULT = Path("models.registry")  # where versions go if neither option nor setting says so
+Day = click.DateTime(formats=["%Y-%m-%d"])
+existing = click.Path(exists=True, dir_okay=False, path_type=Path)
+files_argument = click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+archive_option = click.option(
+    "--archive", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Instead of files."
+)
+registry_option = click.option(
+    "--registry",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Directory of versions.  [default: the setting model.dir, else ./models.registry]",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
+since_option = click.option("--from", "since", type=Day, help="First day; what was before it is still read as past.")
+until_option = click.option("--to", "until", type=Day, help="Last day.")
+
+
+class Failed(click.ClickException):
+    """A sentence that says what is wrong, and exit code 1."""
+
+
+@click.command()
+@files_argument
+@archive_option
+@since_option
+@until_option
+@registry_option
+@click.option("--per-day", type=click.FloatRange(0, min_open=True), default=3.0, show_default=True,
+              help="Leads a day, of persons and of pharmacies each, that the thresholds are made for.")  # fmt: skip
+@click.option("--trees", type=click.IntRange(1, 2_000), default=200, show_default=True)
+@click.option("--samples", type=click.IntRange(16, 65_536), default=1024, show_default=True, help="Days a tree.")
+@click.option("--seed", type=int, default=20260101, show_default=True)
+@click.option("--without", type=existing, help="Persons and institutions to leave out, one a line: known fraud.")
+@json_option
+def train(
+    files: tuple[str, ...],
+    archive: Path | None,
+    since: datetime | None,
+    until: datetime | None,
+    registry: Path | None,
+    per_day: float,
+    trees: int,
+    samples: int,
+    seed: int,
+    without: Path | None,
+    as_json: bool,
+) -> None:
+    """Learn what days of persons and pharmacies usually look like; the new version judges once it is promoted.
+
+    Needs scikit-learn: pip install 'fundwatch[train]'. FILES are recordings, as for replay. At least 28 days before the
+    first day wanted are worth having: entities known for less are compared with their peers only.
+
+    \b
+    Example:
+      fundwatch train --archive run/archive --from 2026-03-01 --to 2026-04-25 --registry registry
+      fundwatch train city.ndjson.gz --registry registry --without confirmed.txt
+    """
+    from models.made import made
+    from models.train import Plan, TooLittleError, learn
+
+    libraries = _libraries()
+    plan = Plan(per_day=per_day, trees=trees, samples=samples, seed=seed)
+    out = without.read_text("utf-8").split() if without else []
+    days = _days(files, archive, since, until, out)
+    learned = {}
+    for entity, found in days.items():
+        try:
+            learned[entity] = learn(entity, found, plan, "")
+        except TooLittleError as error:
+            click.echo(f"{entity}: {error}: no model of them", err=True)
+    if not learned:
+        raise Failed("there is nothing to learn from: give a longer recording")
+    source = [str(archive)] if archive else [Path(name).name for name in files]
+    new = made(learned, plan, created_at=datetime.now(UTC), source=source, libraries=libraries)
+    folder = _registry(registry).add(new.manifest, new.arrays, new.card)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(new.manifest), indent=2))
+        return
+    click.echo(f"{new.manifest.version}  in {folder}")
+    for entity, part in new.manifest.parts.items():
+        limit = min(part.thresholds.values())
+        click.echo(f"  {entity}: {part.days:,} days of {part.entities:,}; a lead from {limit:.3f} on")
+    click.echo(f"It judges once it is promoted: fundwatch model promote {new.manifest.version}", err=True)
+
+
+@click.group()
+def model() -> None:
+    """The anomaly model: which versions there are, what they say, and which one judges.
+
+    \b
+    Example:
+      fundwatch model list
+      fundwatch model promote 2026-04-25-1f0c9a52 --from 2026-04-27
+      fundwatch model rollback
+    """
+
+
+class Listed(Struct, frozen=True, kw_only=True):
+    """One version. state: promoted, candidate, unusable. since: from which business time on it judges; None: always."""
+
+    version: str
+    state: str
+    since: datetime | None = None
+    days: dict[str, int] = {}
+    why: str = ""
+
+
+@model.command("list")
+@registry_option
+@json_option
+def list_(registry: Path | None, as_json: bool) -> None:
+    """All versions, with the one that judges.
+
+    \b
+    Example:
+      fundwatch model list --registry registry --json
+    """
+    from models.versions import ModelError, load
+
+    where = _registry(registry)
+    promoted = {one.version: one for one in _checked(where.promotions)}
+    found = []
+    for version in where.versions():
+        try:
+            manifest = load(where.root / version).manifest
+        except ModelError as error:
+            found.append(Listed(version=version, state="unusable", why=str(error)))
+            continue
+        since = promoted[version].since if version in promoted else None
+        found.append(
+            Listed(
+                version=version,
+                state="promoted" if version in promoted else "candidate",
+                since=None if since == ALWAYS else since,
+                days={entity: part.days for entity, part in manifest.parts.items()},
+            )
+        )
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
+        return
+    if not found:
+        click.echo(f"{where.root}: no version yet; fundwatch train makes one", err=True)
+    for one in found:
+        days = ", ".join(f"{n:,} {entity}-days" for entity, n in one.days.items())
+        since = promoted[one.version].since if one.version in promoted else None
+        told = f"judges from {business_day(since)} on" if since else one.why or "not promoted"
+        click.echo(f"{one.version}  {one.state:9}  {days}  {told}".rstrip())
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """A version, and how days looked lately. psi: by entity and feature; leads: a day, beside what it was made for."""
+
+    manifest: Any  # models.versions.Manifest, which this module loads only when it is called
+    psi: dict[str, dict[str, float]] = {}
+    days: dict[str, int] = {}
+    leads: dict[str, float] = {}
+
+
+@model.command()
+@click.argument("version")
+@files_argument
+@archive_option
+@since_option
+@until_option
+@registry_option
+@click.option("--metrics", type=click.Path(dir_okay=False, path_type=Path),
+              help="Write the drift as metrics, for Prometheus' textfile collector.")  # fmt: skip
+@json_option
+def show(
+    version: str,
+    files: tuple[str, ...],
+    archive: Path | None,
+    since: datetime | None,
+    until: datetime | None,
+    registry: Path | None,
+    metrics: Path | None,
+    as_json: bool,
+) -> None:
+    """The card of a version; with FILES or --archive also how far days have drifted from those it was trained on.
+
+    \b
+    Example:
+      fundwatch model show 2026-04-25-1f0c9a52
+      fundwatch model show 2026-04-25-1f0c9a52 --archive run/archive --from 2026-05-01 --metrics model.prom
+    """
+    where = _registry(registry)
+    loaded = _load(where, version)
+    psi: dict[str, dict[str, float]] = {}
+    counts: dict[str, int] = {}
+    leads: dict[str, float] = {}
+    if files or archive:
+        for entity, found in _days(files, archive, since, until).items():
+            if entity in loaded.models and found:
+                counts[entity] = len(found)
+                psi[entity], leads[entity] = _drift(loaded, entity, found)
+    if metrics:
+        _write_metrics(metrics, version, loaded, psi, leads)
+    if as_json:
+        shown = Shown(manifest=loaded.manifest, psi=psi, days=counts, leads=leads)
+        click.echo(msgspec.json.format(msgspec.json.encode(shown), indent=2))
+        return
+    click.echo((where.folder(version) / "card.md").read_text("utf-8").rstrip())
+    for entity, drifts in psi.items():
+        click.echo("\n".join(_drift_in_words(entity, drifts, counts[entity], leads[entity])))
+
+
+def _drift(loaded: "Loaded", entity: str, days: "Found") -> tuple[dict[str, float], float]:
+    from models.made import drift_of
+
+    found, spoke = drift_of(loaded.models[entity], loaded.references[entity], days)
+    return {one.name: round(one.psi, 4) for one in found}, spoke
+
+
+def _drift_in_words(entity: str, psi: dict[str, float], days: int, leads: float) -> Iterator[str]:
+    from models.drift import ACT, LEAST_DAYS, WARN
+
+    yield f"\n## Drift of {entity}\n"
+    few = f" (fewer than {LEAST_DAYS:,}: mostly noise)" if days < LEAST_DAYS else ""
+    yield f"{days:,} days{few}; {leads:.2f} leads a day. PSI above {WARN}: look; above {ACT}: train again."
+    for name, value in psi.items():
+        if value > WARN or name == "score":
+            yield f"  {name:28} {value:.3f}{'  train again' if value > ACT else '  look' if value > WARN else ''}"
+
+
+def _write_metrics(
+    path: Path, version: str, loaded: "Loaded", psi: dict[str, dict[str, float]], leads: dict[str, float]
+) -> None:
+    """Labels from closed sets: entities and features. Replaced whole."""
+    from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
+
+    registry = CollectorRegistry()
+    info = Gauge("fundwatch_model_info", "The version asked about", ["version"], registry=registry)
+    info.labels(version).set(1)
+    ends = Gauge("fundwatch_model_trained_until_timestamp_seconds", "End of its training days", registry=registry)
+    ends.set(loaded.manifest.until.timestamp())
+    drifted = Gauge("fundwatch_model_psi_ratio", "Drift since training", ["entity", "feature"], registry=registry)
+    for entity, values in psi.items():
+        for feature, value in values.items():
+            drifted.labels(entity, feature).set(value)
+    spoke = Gauge("fundwatch_model_leads_per_day", "Days above the threshold, a day", ["entity"], registry=registry)
+    for entity, value in leads.items():
+        spoke.labels(entity).set(value)
+    write_to_textfile(str(path), registry)
+
+
+class Side(Struct, frozen=True, kw_only=True):
+    """A candidate beside the model that judges, over the same days of one kind of entity.
+
+    rank_correlation: of all scores (Spearman). overlap: of the days that either would report (Jaccard).
+    """
+
+    entity: str
+    days: int
+    rank_correlation: float
+    overlap: float
+    leads_a_day: float
+    leads_a_day_now: float
+
+
+@model.command()
+@click.argument("candidate")
+@files_argument
+@archive_option
+@click.option("--against", help="A version.  [default: the one promoted last]")
+@since_option
+@until_option
+@registry_option
+@json_option
+def shadow(
+    candidate: str,
+    files: tuple[str, ...],
+    archive: Path | None,
+    against: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    registry: Path | None,
+    as_json: bool,
+) -> None:
+    """What a candidate would have said beside the model that judges; nothing is raised, nothing changes.
+
+    \b
+    Example:
+      fundwatch model shadow 2026-05-20-77ab01cd --archive run/archive --from 2026-05-01
+    """
+    from models.evaluate import jaccard, spearman
+    from models.train import rank_of
+
+    where = _registry(registry)
+    promoted = _checked(where.promotions)
+    if against is None and not promoted:
+        raise Failed("no version is promoted: name one with --against")
+    new, now = _load(where, candidate), _load(where, against or promoted[-1].version)
+    sides = []
+    for entity, days in _days(files, archive, since, until).items():
+        if not (days and entity in new.models and entity in now.models):
+            continue
+        keys, totals, _ = rank_of(new.models[entity], days)
+        _, totals_now, _ = rank_of(now.models[entity], days)
+        spoke = {k for k, t in zip(keys, totals, strict=True) if new.models[entity].level(float(t))}
+        spoke_now = {k for k, t in zip(keys, totals_now, strict=True) if now.models[entity].level(float(t))}
+        covered = len({day for _, day in keys})
+        sides.append(
+            Side(
+                entity=entity,
+                days=len(keys),
+                rank_correlation=round(spearman(totals, totals_now), 3),
+                overlap=round(jaccard(spoke, spoke_now), 3),
+                leads_a_day=round(len(spoke) / covered, 2),
+                leads_a_day_now=round(len(spoke_now) / covered, 2),
+            )
+        )
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(sides), indent=2))
+        return
+    for side in sides:
+        click.echo(
+            f"{side.entity}: {side.days:,} days; rank correlation {side.rank_correlation:.3f}, overlap of leads "
+            f"{side.overlap:.3f}; {side.leads_a_day:g} leads a day beside {side.leads_a_day_now:g} now"
+        )
+
+
+@model.command()
+@click.argument("version")
+@click.option("--from", "since", type=Day, help="First business day.  [default: tomorrow; at once if it is the first]")
+@registry_option
+def promote(version: str, since: datetime | None, registry: Path | None) -> None:
+    """From a business day on, this version judges. Days before stay as they were judged.
+
+    Workers read the registry again by themselves, and refuse a first day that has been reached already. The very first
+    version holds from ever on: start the workers after it, or name a day to come.
+
+    \b
+    Example:
+      fundwatch model promote 2026-04-25-1f0c9a52 --from 2026-04-27
+    """
+    where = _registry(registry)
+    first = not _checked(where.promotions)
+    begin = _midnight(since) if since else ALWAYS if first else day_end(datetime.now(UTC))
+    _checked(lambda: where.promote(version, begin, datetime.now(UTC)))
+    click.echo(f"{version} judges from {business_day(begin)} on" if begin != ALWAYS else f"{version} judges all days")
+
+
+@model.command()
+@click.option("--from", "since", type=Day, help="First business day.  [default: tomorrow]")
+@registry_option
+def rollback(since: datetime | None, registry: Path | None) -> None:
+    """From a business day on, the version before the last one judges again.
+
+    \b
+    Example:
+      fundwatch model rollback
+    """
+    where = _registry(registry)
+    begin = _midnight(since) if since else day_end(datetime.now(UTC))
+    back = _checked(lambda: where.rollback(begin, datetime.now(UTC)))
+    click.echo(f"{back.version} judges from {business_day(back.since)} on")
+
+
+def _midnight(day: datetime) -> datetime:
+    return day.replace(tzinfo=CHINA)
+
+
+def _registry(root: Path | None) -> "Registry":
+    from models.versions import Registry
+
+    return Registry(root or Settings.load().model.dir or BY_DEFAULT)
+
+
+def _load(where: "Registry", version: str) -> "Loaded":
+    from models.versions import load
+
+    found: Loaded = _checked(lambda: load(where.folder(version)))
+    return found
+
+
+def _checked(asked: Callable[[], Any]) -> Any:
+    """Any: whatever is asked for. Raises Failed with the registry's reason."""
+    from models.versions import ModelError
+
+    try:
+        return asked()
+    except (ModelError, OSError) as error:
+        raise Failed(str(error)) from None
+
+
+def _days(
+    files: Sequence[str],
+    archive: Path | None,
+    since: datetime | None,
+    until: datetime | None,
+    without: Sequence[str] = (),
+) -> "dict[str, Found]":
+    from replay.days import days_of
+
+    if bool(files) == (archive is not None):
+        raise click.UsageError("give FILES, or --archive DIR, and not both")
+    try:
+        with _progress() as on_events:
+            return days_of(files, archive, since=_date(since), until=_date(until), without=without, on_events=on_events)
+    except OSError as error:
+        raise Failed(str(error)) from None
+
+
+def _date(moment: datetime | None) -> date | None:
+    return moment.date() if moment else None
+
+
+def _libraries() -> dict[str, str]:
+    """Raises Failed where scikit-learn is not installed."""
+    from models.train import libraries
+
+    try:
+        return libraries()
+    except ImportError:
+        raise Failed("training needs scikit-learn, scoring does not: pip install 'fundwatch[train]'") from None
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int], None]]:
+    """A bar on stderr, where that is a terminal."""
+    import sys
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
+        task = bar.add_task("events", total=None)
+        yield lambda done: bar.update(task, advance=done)

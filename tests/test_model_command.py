@@ -1,0 +1,130 @@
+"""Training, promoting and looking after a model, as it is done at the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from replay.simulate.city import Plan
+from replay.simulate.simulation import write
+from stream_app import check
+from stream_app.commands.detectors import detectors
+from stream_app.commands.history import replay
+from stream_app.commands.model import model, train
+from tests.test_model import START
+
+
+def asked(command: object, *arguments: object, **environment: str) -> Result:
+    return CliRunner().invoke(command, [str(word) for word in arguments], env=environment)  # type: ignore[arg-type]
+
+
+def told(command: object, *arguments: object, **environment: str) -> str:
+    done = asked(command, *arguments, **environment)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("city") / "city.ndjson"
+    write(Plan(persons=500, days=33, seed=6, start=START, families=("frauds",)), out, None)
+    return out
+
+
+@pytest.fixture(scope="module")
+def root(city: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two versions, of which none is promoted."""
+    root = tmp_path_factory.mktemp("models") / "kept"
+    for seed in (1, 2):
+        options = ("--trees", 20, "--samples", 64, "--seed", seed, "--per-day", 2)
+        told(train, city, "--registry", root, *options)
+    return root
+
+
+@pytest.fixture(scope="module")
+def versions(root: Path) -> list[str]:
+    return [one["version"] for one in json.loads(told(model, "list", "--registry", root, "--json"))]
+
+
+def test_a_version_is_a_candidate_until_it_is_promoted_and_can_be_rolled_back(
+    root: Path, versions: list[str], tmp_path: Path
+) -> None:
+    from shutil import copytree
+
+    mine = tmp_path / "kept"
+    copytree(root, mine)
+    assert len(versions) == 2
+    states = lambda: [one["state"] for one in json.loads(told(model, "list", "--registry", mine, "--json"))]  # noqa: E731
+    assert states() == ["candidate", "candidate"]
+    told(model, "promote", versions[0], "--registry", mine)
+    assert states() == ["promoted", "candidate"]
+    assert asked(model, "rollback", "--registry", mine).exit_code == 1
+    told(model, "promote", versions[1], "--from", "2199-01-01", "--registry", mine)
+    assert versions[0] in told(model, "rollback", "--from", "2199-02-01", "--registry", mine)
+    assert "2199-02-01" in told(model, "list", "--registry", mine)
+
+
+def test_replay_with_a_model_adds_its_leads_and_each_explains_itself(
+    city: Path, root: Path, versions: list[str], tmp_path: Path
+) -> None:
+    told(replay, city, "--model", root / versions[0], "--alerts", tmp_path / "alerts.ndjson")
+    alerts = [json.loads(line) for line in (tmp_path / "alerts.ndjson").read_text().splitlines()]
+    hints = [alert for alert in alerts if alert["detector"].startswith("anomaly_")]
+    assert {alert["detector"] for alert in hints} == {"anomaly_person", "anomaly_pharmacy"}
+    for alert in hints:
+        assert alert["model_version"] == versions[0]
+        assert alert["summary_zh"].startswith("模型提示，不作为认定依据")
+        assert {"name", "value", "peer_median", "own_median", "share"} <= set(alert["explanation"][0])
+    assert all(not alert["model_version"] for alert in alerts if alert not in hints)
+
+
+def test_a_model_that_was_tampered_with_is_refused_before_anything_is_judged(
+    city: Path, root: Path, versions: list[str], tmp_path: Path
+) -> None:
+    from shutil import copytree
+
+    copytree(root / versions[0], tmp_path / versions[0])
+    manifest = tmp_path / versions[0] / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"trees": 20', '"trees": 21'))
+    done = asked(replay, city, "--model", tmp_path / versions[0])
+    assert done.exit_code != 0
+    assert "altered" in str(done.exception) + done.output
+
+
+def test_a_candidate_is_scored_beside_the_other_and_drift_is_told_and_written_as_metrics(
+    city: Path, root: Path, versions: list[str], tmp_path: Path
+) -> None:
+    sides = json.loads(told(model, "shadow", versions[1], city, "--against", versions[0], "--registry", root, "--json"))
+    assert {side["entity"] for side in sides} == {"person", "pharmacy"}
+    assert all(side["rank_correlation"] > 0.5 for side in sides)
+    metrics = tmp_path / "model.prom"
+    shown = json.loads(told(model, "show", versions[0], city, "--registry", root, "--metrics", metrics, "--json"))
+    assert max(max(psi.values()) for psi in shown["psi"].values()) < 0.02, "the days it was trained on"
+    assert 'fundwatch_model_psi_ratio{entity="person",feature="score"}' in metrics.read_text()
+    assert "模型提示" in told(model, "show", versions[0], "--registry", root)
+
+
+def test_what_there_is_too_little_to_learn_from_is_said(tmp_path: Path) -> None:
+    write(Plan(persons=200, days=3, seed=6, start=START, families=("none",)), tmp_path / "small.ndjson", None)
+    done = asked(train, tmp_path / "small.ndjson", "--registry", tmp_path / "kept")
+    assert done.exit_code == 1
+    assert "at least 200" in done.stderr
+
+
+def test_a_deployment_without_a_model_says_so_and_one_with_a_bad_one_too(tmp_path: Path) -> None:
+    entries = {one["id"]: one for one in json.loads(told(detectors, "--json"))}
+    assert entries["anomaly_person"]["model"] == entries["anomaly_pharmacy"]["model"] == ""
+    assert entries["card_batch_swipe"]["model"] is None
+    assert "none, so it is silent" in told(detectors, "anomaly_person")
+    found = check._model(None)
+    assert found.state == "ok"
+    assert "silent" in found.found
+    assert check._model(tmp_path).state == "wrong"
+    assert check._model(tmp_path / "nowhere").state == "wrong"
+
+
+def test_with_a_model_the_catalogue_names_its_version(root: Path, versions: list[str]) -> None:
+    setting = {"FUNDWATCH_MODEL__DIR": str(root / versions[0])}
+    entries = {one["id"]: one for one in json.loads(told(detectors, "--json", **setting))}
+    assert entries["anomaly_pharmacy"]["model"] == versions[0]
