@@ -107,9 +107,10 @@ for _, wake in ipairs(wakes) do redis.call('ZADD', p .. ':due', wake[2], wake[1]
 return {grown, spoken}
 """
 
-# ARGV: prefix, limit, lease in ms
+# ARGV: prefix, limit, lease in ms. A lease that is longer than leases are was given before the clock went back: void.
 DUE = """
 local p = ARGV[1]
+if redis.call('PTTL', p .. ':ticking') > tonumber(ARGV[3]) then redis.call('DEL', p .. ':ticking') end
 if not redis.call('SET', p .. ':ticking', '1', 'NX', 'PX', ARGV[3]) then return {} end
 local found = redis.call('ZRANGEBYSCORE', p .. ':due', '-inf', redis.call('GET', p .. ':now') or 0, 'LIMIT', 0, ARGV[2])
 if #found == 0 then redis.call('DEL', p .. ':ticking') end

@@ -240,6 +240,16 @@ def test_time_is_shared_a_worker_wakes_by_what_another_has_seen(redis) -> None:
     assert any(unit.detector == "absence" for unit in table)
 
 
+def test_a_lease_given_before_the_servers_clock_went_back_holds_nobody_up(redis) -> None:
+    redis.flushall()
+    table = {}
+    one = judge(Memory(redis), partial(keep, table, {}))
+    hear(one, [admission("04 08:00")])
+    redis.set("{fw}:ticking", "1", px=3_600_000)
+    hear(one, [settlement("06 08:00", person="R")])
+    assert any(unit.detector == "absence" for unit in table)
+
+
 def test_a_unit_that_never_spoke_is_not_withdrawn(redis) -> None:
     redis.flushall()
     verdicts = []

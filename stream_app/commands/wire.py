@@ -179,17 +179,16 @@ def _interruptible(sender: "Sender") -> Iterator[None]:
 
 def nothing_due(settings: Settings) -> Callable[[], bool]:
     """Asks Redis whether a unit is still to be judged again, at the business time reached (stream_app/memory.py)."""
-    from redis import Redis
-    from redis.backoff import ExponentialBackoff
     from redis.exceptions import RedisError
-    from redis.retry import Retry
 
-    redis = Redis.from_url(settings.redis.url, retry=Retry(ExponentialBackoff(cap=1.0), 3))
-    prefix = f"{{{settings.redis.prefix}}}"
+    from stream_app.shards import connect, tag
+
+    prefix = tag(settings.redis)
 
     def ask() -> bool:
         try:
-            return not redis.zcount(f"{prefix}:due", "-inf", int(redis.get(f"{prefix}:now") or 0))
+            with connect(settings.redis) as redis:
+                return not redis.zcount(f"{prefix}:due", "-inf", int(redis.get(f"{prefix}:now") or 0))
         except RedisError:
             return False  # away: nobody knows, so go on waiting
 
