@@ -23,6 +23,7 @@ from detectors.catalogue import DETECTORS
 from detectors.event import Event, Record
 from detectors.finding import Level
 from detectors.nearness import name_of
+from models.catalogue import LEARNED
 from stream_app import topics
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double the counters
@@ -48,8 +49,8 @@ def _kinds() -> tuple[tuple[str, str], ...]:
 
 
 KINDS = _kinds()
-ALERTED = tuple(sorted({name_of(detector) for detector in DETECTORS}))
-JUDGED = tuple(sorted(detector.id for detector in DETECTORS))
+ALERTED = tuple(sorted({name_of(detector) for detector in (*DETECTORS, *LEARNED)}))
+JUDGED = tuple(sorted(detector.id for detector in (*DETECTORS, *LEARNED)))
 LEVELS = tuple(level.value for level in Level)
 REASONS = (
     "clock",
