@@ -56,11 +56,14 @@ class Gate:
     by: Callable[[Any], Hashable] | None = None  # Any: an event of a declared kind
     at_day_end: bool = False
 
+    @property
+    def shuts(self) -> bool:
+        """Is there anything that does not pass?"""
+        return self.rows > 1 or type(self) is not Gate
+
     def opens(self, arrival: Any, file: File, kinds: Iterable[Kind]) -> bool:
         """``file`` has the arrival in it. Any: an Event of any kind."""
-        if self.rows < 2:
-            return True
-        if sum(len(file.kinds[kind]) for kind in kinds if kind in file.kinds) < self.rows:
+        if file.count(kinds) < self.rows:
             return False
         since, until = arrival.happened_at - self.within, arrival.happened_at + self.within
         near: set[Hashable] = set()

@@ -1,7 +1,7 @@
 """What is known under one key of a ledger: the events that count, oldest first."""
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -60,6 +60,14 @@ class File:
         first = 0 if rows[0].happened_at >= since else bisect_left(rows, since, key=_time)
         after = len(rows) if rows[-1].happened_at < until else bisect_left(rows, until, key=_time)
         return rows[first:after]
+
+    def count(self, kinds: Iterable[Kind]) -> int:
+        """The standing events of these kinds, whenever they happened."""
+        held = 0
+        for kind in kinds:
+            if rows := self.kinds.get(kind):
+                held += len(rows)
+        return held
 
     def add(self, event: Any) -> None:
         """Keep a copy; to keep it again changes nothing. Any: an Event, see Fallen."""
@@ -132,11 +140,11 @@ class Home(File):
     only make something fall, never rise: the order of arrival cannot matter.
     """
 
-    __slots__ = ("_copies", "_gone", "_peaceful")
+    __slots__ = ("_copies", "_gone", "peaceful")
 
     def __init__(self) -> None:
         super().__init__()
-        self._peaceful = True  # nothing was told twice or taken back: most people's files, most of the time
+        self.peaceful = True  # nothing was told twice or taken back: most people's files, most of the time
         self._copies: dict[str | Name, Any] = {}  # by event_id and by identity: an Event, or a list of them
         self._gone: set[Name] = set()
 
@@ -148,7 +156,7 @@ class Home(File):
             self._register(identity, event)
         if (name := event.takes_back) is not None:
             self._gone.add(name)
-            self._peaceful = False
+            self.peaceful = False
         for fallen in self.news(event):
             self.strike(fallen)
 
@@ -159,14 +167,14 @@ class Home(File):
         copies = known if isinstance(known, list) else [known]
         if all(copy_id(copy) != copy_id(event) for copy in copies):
             self._copies[name] = [*copies, event]
-            self._peaceful = False
+            self.peaceful = False
 
     def news(self, arrival: Any) -> list[Fallen]:
         """All that does not count because of this copy, or together with it: perhaps itself.
 
         A repeat gets the same answer: it may be all that is left of a crash before the news was told.
         """
-        if self._peaceful:
+        if self.peaceful:
             return []
         found = [
             Fallen(copy)

@@ -11,10 +11,10 @@ from detectors.event import EVER, NEVER, Event, Kind, PersonRecord, Record
 from detectors.file import Fallen, File, Home
 from detectors.finding import Lead, Period, UnitId, Verdict
 from detectors.lead import lead_of
-from detectors.ledger import LEDGERS, PERSON, Place, home_of, places
+from detectors.ledger import DESK, LEDGERS, PERSON, Filed, Ledger, Place, filed
 from detectors.memory import Memory, Missing, View, Wake
 from detectors.rules import Edition, Rules, rulebook
-from detectors.unit import HOUR, Link, Span, Unit, day_end, day_start
+from detectors.unit import HOUR, Span, Touched, Unit, day_end, day_start
 
 T = TypeVar("T")
 AT_ONCE = 2_000  # wakes judged in one go
@@ -100,13 +100,36 @@ def _day_ends(event: Any, view: View) -> Sequence[datetime]:
     return (own,) if view.before < own else (own, day_end(view.before))
 
 
-class Route(NamedTuple):
-    """Who is concerned by an event of some kind in one of its files. daily: judged when the day is over."""
+class Watch(NamedTuple):
+    """A detector that is judged where an event enters a file of its own. opens: None: whatever the event."""
 
-    ledger: str
-    keys: Callable[[Any], Sequence[str]]  # Any: an Event of that kind
-    gates: Sequence[tuple[Detector, Gate]]
-    links: Sequence[tuple[Detector, Link[Any], bool]]  # and whether daily
+    detector: str
+    opens: Callable[[Any, File, Iterable[Kind]], bool] | None
+    reads: frozenset[Kind]
+    cells: Callable[[Any, File], Iterable[str]]
+
+
+class Route(NamedTuple):
+    """Whom an event of some kind concerns that lies in a file of some ledger."""
+
+    watches: Sequence[Watch]
+    links: Sequence[tuple[str, Callable[[Any, File, datetime], Iterable[Touched]]]]
+
+    def units(self, event: Any, fallen: bool, key: str, file: File, before: datetime) -> Iterator[UnitId]:
+        """Any: an Event of that kind."""
+        for detector, opens, reads, cells in self.watches:
+            # what is gone leaves too few rows behind for a gate to count
+            if opens is None or fallen or opens(event, file, reads):
+                for cell in cells(event, file):
+                    yield UnitId(detector, key, cell)
+        for detector, led in self.links:
+            for touched in led(event, file, before):
+                yield UnitId(detector, *touched)
+
+
+Routes = tuple[Route | None, Route | None]  # to be judged at once, and when the event's day is over
+NOBODY: Routes = (None, None)
+HOMES = (PERSON, DESK)
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
@@ -138,21 +161,29 @@ class Judge:
         self._clock, self._on_judged = clock, on_judged
         self.now = EVER
         self._rules = rulebook(detectors)
-        self._routes = {kind: list(self._routes_of(kind)) for kind in {k for ledger in LEDGERS for k in ledger.keys}}
+        self._routes = {ledger: dict(self._routes_in(ledger)) for ledger in LEDGERS}
 
-    def _routes_of(self, kind: Kind) -> Iterator[Route]:
-        for ledger in LEDGERS:
-            if kind in ledger.keys:
-                shown = ledger.kinds_of(kind)
-                gates = [(d, gate) for d, gate in self._gates() if d.of is ledger and not shown.isdisjoint(d.reads)]
-                links = [
-                    (detector, link, detector.gate.at_day_end)
-                    for (detector, *_), *_ in self._rules
-                    for link in detector.links
-                    if link.ledger is ledger and kind in (link.led_by or (kind,)) and not shown.isdisjoint(link.reads)
-                ]
-                if gates or links:
-                    yield Route(ledger.name, ledger.keys[kind], gates, links)
+    def _routes_in(self, ledger: Ledger) -> Iterator[tuple[Kind, Routes]]:
+        for kind in ledger.keys:
+            at_once, daily = (self._route(ledger, kind, at_day_end) for at_day_end in (False, True))
+            if at_once or daily:
+                yield kind, (at_once, daily)
+
+    def _route(self, ledger: Ledger, kind: Kind, at_day_end: bool) -> Route | None:
+        shown = ledger.kinds_of(kind)
+        watches = [
+            Watch(one.id, gate.opens if gate.shuts else None, one.reads, one.cell.touched)
+            for one, gate in self._gates()
+            if one.of is ledger and gate.at_day_end == at_day_end and not shown.isdisjoint(one.reads)
+        ]
+        links = [
+            (one.id, link.units)
+            for (one, *_), *_ in self._rules
+            for link in one.links
+            if link.ledger is ledger and kind in (link.led_by or (kind,)) and not shown.isdisjoint(link.reads)
+            if one.gate.at_day_end == at_day_end
+        ]
+        return Route(watches, links) if watches or links else None
 
     def _gates(self) -> Iterator[tuple[Detector, Gate]]:
         """One for each edition that has another than those before it: a unit is judged if any of them opens."""
@@ -171,15 +202,22 @@ class Judge:
         """
         view = self.memory.remember(arrivals)
         self.now = view.now
-        units, wakes = self._touched(arrivals, view)
+        units, wakes = self._touched(view.entered, view)
         # what has fallen is known in one person's file; tills and wards must be told
-        news = dict.fromkeys(fallen for a in arrivals for fallen in cast(Home, view.file(home_of(a))).news(a))
-        if news:
-            later = self.memory.remember(list(news))
-            told, more = self._touched(news, later)
+        if news := list(dict.fromkeys(self._news(view))):
+            later = self.memory.remember(news)
+            told, more = self._touched(later.entered, later)
             self._judge([(told, later), (units - told, view)], wakes | more)
         else:
             self._judge([(units, view)], wakes)
+
+    def _news(self, view: View) -> Iterator[Fallen]:
+        for ledger in HOMES:
+            for key, rows in view.entered[ledger].items():
+                home = cast(Home, view.file(Place(ledger.name, key)))
+                if not home.peaceful:
+                    for row in rows:
+                        yield from home.news(row)
 
     def learn(self, records: Sequence[Record]) -> None:
         """Keep reference records; what a person's own record changes is judged again.
@@ -202,8 +240,9 @@ class Judge:
         """Judge again as if these had just arrived. They are remembered already."""
         for some in batched(rows, ROWS_AT_ONCE):
             view = self.memory.remember(())
-            self.memory.fetch(view, {Place(ledger.name, key) for row in some for ledger, key in places(row)})
-            units, wakes = self._touched(some, view)
+            entered = filed(some)
+            self.memory.fetch(view, [Place(ledger.name, key) for ledger, files in entered.items() for key in files])
+            units, wakes = self._touched(entered, view)
             self._judge([(units, view)], wakes)
 
     def tick(self, at_once: int = AT_ONCE) -> bool:
@@ -217,33 +256,25 @@ class Judge:
                 self.memory.conclude({}, (), [Wake(now + HOUR, unit) for unit in crashed])
         return len(due) == at_once
 
-    def _touched(self, rows: Iterable[Any], view: View) -> tuple[set[UnitId], set[Wake]]:
-        """The units that can see these rows: late or not, told for the first time or again. Any: Event or Fallen.
+    def _touched(self, entered: Filed, view: View) -> tuple[set[UnitId], set[Wake]]:
+        """The units that can see these rows: late or not, told for the first time or again.
 
         Those to be judged now, and those that wait for the end of the row's day.
         """
         units: set[UnitId] = set()
         wakes: set[Wake] = set()
-        for row in rows:
-            fallen = isinstance(row, Fallen)
-            event = row.event if fallen else row
-            daily: set[UnitId] = set()
-            for ledger, keys, gates, links in self._routes[type(event)]:
-                for key in keys(event):
-                    file = view.file(Place(ledger, key))
-                    for detector, gate in gates:
-                        # what is gone leaves too few rows behind for a gate to count
-                        if fallen or gate.opens(event, file, detector.reads):
-                            found = daily if gate.at_day_end else units
-                            for cell in detector.cell.touched(event, file):
-                                found.add(UnitId(detector.id, key, cell))
-                    for detector, link, at_day_end in links:
-                        found = daily if at_day_end else units
-                        for touched in link.units(event, file, view.before):
-                            found.add(UnitId(detector.id, *touched))
-            if daily:
-                for moment in _day_ends(event, view):
-                    wakes.update(Wake(moment, unit) for unit in daily)
+        for ledger, files in entered.items():
+            routes = self._routes[ledger]
+            for key, rows in files.items() if routes else ():
+                file = view.file(Place(ledger.name, key))
+                for row in rows:
+                    fallen = isinstance(row, Fallen)
+                    event = row.event if fallen else row
+                    at_once, daily = routes.get(type(event), NOBODY)
+                    if at_once:
+                        units.update(at_once.units(event, fallen, key, file, view.before))
+                    if daily and (later := set(daily.units(event, fallen, key, file, view.before))):
+                        wakes.update(Wake(moment, unit) for moment in _day_ends(event, view) for unit in later)
         return units, wakes
 
     def _judge(self, asked: Sequence[tuple[Iterable[UnitId], View]], later: Iterable[Wake] = ()) -> set[UnitId]:

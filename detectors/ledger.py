@@ -1,6 +1,6 @@
 """What is kept together: the files in which events are looked up again."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -52,8 +52,9 @@ class Ledger:
     A key is made from the event alone, never from a fact about it (an owner, a drug's group): were the fact to arrive
     late, the event would lie in the wrong file. ``keep``: business time that is remembered behind the watermark.
     ``rows``: what is kept of an event under a key, the rest left at its default; detectors see no more than this.
-    ``shows``: as which kinds, where not as itself. ``signs``: what is kept says that something was told, whether or
-    not it counts: nothing of it is ever struck, and what is known already is not kept again.
+    ``shows``: as which kinds, where not as itself. ``sign``: what is kept says that something was told, whether or not
+    it counts: nothing of it is ever struck, what is known already is not kept again, and of events that tell the same
+    (of which ``sign`` makes the same) one is enough.
     """
 
     name: str
@@ -61,7 +62,7 @@ class Ledger:
     keep: timedelta
     rows: Callable[[Any, str], Sequence[Any]] | None = None  # None: the event itself
     shows: Mapping[Kind, frozenset[Kind]] = field(default_factory=dict)
-    signs: bool = False
+    sign: Callable[[Any], Hashable] | None = None
 
     def kinds_of(self, kind: Kind) -> frozenset[Kind]:
         """The kinds of rows that such an event leaves here."""
@@ -199,6 +200,14 @@ def feeds(event: Any) -> Sequence[str]:
     return (f"{event.org}/{INTERFACES[type(event)]}",)
 
 
+def sign(event: Any) -> Hashable:
+    """Events of which ``signs_of_life`` makes the same, in a file of theirs."""
+    if isinstance(event, Admission):
+        return event.event_id, event.seal
+    goods = event.item if isinstance(event, Inventory | Sale) else ""
+    return type(event), event.happened_at.timestamp() // 3600, goods
+
+
 def signs_of_life(event: Any, feed: str) -> Sequence[Any]:
     """The hour in which it was told. Beside it, whom a silence concerns: the stays, the goods."""
     if isinstance(event, Admission):
@@ -275,7 +284,7 @@ FEED = Ledger(
         **dict.fromkeys(INTERFACES, frozenset({Beat})),
         **{Inventory: frozenset({Beat, OnShelf}), Sale: frozenset({Beat, OnShelf})},
     },
-    signs=True,
+    sign=sign,
 )
 
 LEDGERS = (PERSON, DESK, TILL, VISIT, WARD, CODE, STOCK, DEPT, RX, BILLS, FEED)
@@ -291,8 +300,26 @@ _ROUTES: dict[Kind, list[tuple[Ledger, Callable[[Any], Sequence[str]]]]] = {
     kind: [(ledger, ledger.keys[kind]) for ledger in LEDGERS if kind in ledger.keys]
     for kind in (*_OF_PERSON, Inventory)
 }
+Filed = Mapping[Ledger, Mapping[str, Sequence[Any]]]  # by key; Any: Events, or what was told of them
 
 
-def places(event: Event) -> Iterable[tuple[Ledger, str]]:
-    """The ledgers and keys under which an event is kept."""
-    return [(ledger, key) for ledger, keys in _ROUTES[type(event)] for key in keys(event)]
+def filed(rows: Iterable[Any]) -> Filed:
+    """Which rows lie in which files. Any: an Event, or what names one as its ``event`` (file.Fallen)."""
+    found: dict[Ledger, dict[str, list[Any]]] = {ledger: {} for ledger in LEDGERS}
+    seen: set[Hashable] = set()
+    for row in rows:
+        event = getattr(row, "event", row)
+        for ledger, keys in _ROUTES[type(event)]:
+            files = found[ledger]
+            for key in keys(event):
+                if ledger.sign is not None:
+                    name = key, ledger.sign(event)
+                    if name in seen:
+                        continue
+                    seen.add(name)
+                known = files.get(key)
+                if known is None:
+                    files[key] = [row]
+                else:
+                    known.append(row)
+    return found

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from detectors.event import EVER, Record
 from detectors.file import File
 from detectors.finding import UnitId
-from detectors.ledger import Place
+from detectors.ledger import Filed, Place
 from detectors.wire import canonical
 
 
@@ -34,6 +34,7 @@ class View:
     ticket: int
     now: datetime  # the latest business time anybody has seen
     before: datetime  # the same before these rows: nothing was judged by a later one without them
+    entered: Filed  # which of these rows lie in which files
     file: Callable[[Place], File]  # raises Missing
     fact: Callable[[Place], Sequence[Any]]  # a subject's reference records, oldest first; raises Missing
 

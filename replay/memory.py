@@ -8,14 +8,29 @@ from typing import Any
 from detectors.event import EVER, Record
 from detectors.file import Fallen, File, Home
 from detectors.finding import UnitId
-from detectors.ledger import DESK, PERSON, Place, places
+from detectors.ledger import DESK, PERSON, Ledger, Place, filed
 from detectors.memory import View, Wake, with_record
 from detectors.unit import places_of
 from detectors.wire import seal_of
 
+_NOTHING: File = Home()  # what is known under most keys that are ever looked up; nobody adds to a view's files
+
 
 def new_file(ledger: str) -> File:
     return Home() if ledger in (PERSON.name, DESK.name) else File()
+
+
+def _keep(file: File, ledger: Ledger, key: str, told: Sequence[Any]) -> None:
+    """Any: Events of that ledger, or Fallen."""
+    for row in told:
+        if isinstance(row, Fallen):
+            if not ledger.sign:
+                file.strike(row)
+        elif ledger.rows is None:
+            file.add(row)
+        else:
+            for kept in ledger.rows(row, key):
+                file.add(kept)
 
 
 class Memory:
@@ -33,30 +48,23 @@ class Memory:
     def remember(self, rows: Sequence[Any]) -> View:
         before = self._now
         for row in rows:
-            if isinstance(row, Fallen):
-                for ledger, key in places(row.event):
-                    if not ledger.signs:
-                        self._file(Place(ledger.name, key)).strike(row)
-            else:
+            if not isinstance(row, Fallen):
                 seal_of(row)  # before parts of it are kept: they are the same copy
-                for ledger, key in places(row):
-                    files = self._files[ledger.name]
-                    file = files.get(key)
-                    if file is None:
-                        file = files[key] = new_file(ledger.name)
-                    for kept in ledger.rows(row, key) if ledger.rows else (row,):
-                        file.add(kept)
                 if row.happened_at > self._now:
                     self._now = row.happened_at
+        entered = filed(rows)
+        for ledger, told in entered.items():
+            files = self._files[ledger.name]
+            for key, some in told.items():
+                file = files.get(key)
+                if file is None:
+                    file = files[key] = new_file(ledger.name)
+                _keep(file, ledger, key, some)
         self._ticket += 1
-        return View(self._ticket, self._now, before, self._file, self._records)
+        return View(self._ticket, self._now, before, entered, self._file, self._records)
 
     def _file(self, place: Place) -> File:
-        files = self._files[place.ledger]
-        file = files.get(place.key)
-        if file is None:
-            file = files[place.key] = new_file(place.ledger)
-        return file
+        return self._files[place[0]].get(place[1], _NOTHING)
 
     def _records(self, place: Place) -> Sequence[Record]:
         return self._facts.get(place, ())

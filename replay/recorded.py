@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from detectors.file import Fallen
-from detectors.ledger import Place, places
+from detectors.ledger import Place, filed
 from detectors.memory import View
 from replay.memory import Memory
 from replay.run import Run, recording
@@ -21,12 +21,11 @@ class Recorded(Memory):
         self._fallen: defaultdict[Place, list[Any]] = defaultdict(list)  # Any: Events
 
     def remember(self, rows: Sequence[Any]) -> View:
-        for row in rows:
-            if isinstance(row, Fallen):
-                for ledger, key in places(row.event):
-                    if not ledger.signs:  # nothing ever falls there
-                        kept = ledger.rows(row.event, key) if ledger.rows else (row.event,)
-                        self._fallen[Place(ledger.name, key)] += kept
+        for ledger, files in filed(row for row in rows if isinstance(row, Fallen)).items():
+            if not ledger.sign:  # nothing ever falls there
+                for key, fallen in files.items():
+                    for event in (row.event for row in fallen):
+                        self._fallen[Place(ledger.name, key)] += ledger.rows(event, key) if ledger.rows else (event,)
         return super().remember(rows)
 
     @property

@@ -27,7 +27,7 @@ class Looking:
 
     @property
     def view(self) -> View:
-        return View(0, self._now, self._now, self._file, self._records)
+        return View(0, self._now, self._now, {}, self._file, self._records)
 
     def fallen(self, place: Place) -> list[Any]:
         """What lies there and does not count. Any: Events."""

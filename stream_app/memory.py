@@ -21,7 +21,8 @@ a second, before anything is published, compares and marks (the silence handshak
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
@@ -29,10 +30,10 @@ import msgspec
 from redis import Redis
 from redis.exceptions import RedisError
 
-from detectors.event import EVER, Record
+from detectors.event import CHINA, EVER, Record
 from detectors.file import Fallen, File, Home
 from detectors.finding import UnitId
-from detectors.ledger import CODE, DESK, LEDGERS, PERSON, VISIT, Ledger, Place, places
+from detectors.ledger import CODE, DESK, LEDGERS, PERSON, VISIT, Ledger, Place, filed
 from detectors.memory import Missing, View, Wake, with_record
 from detectors.unit import places_of
 from detectors.wire import seal_of
@@ -146,40 +147,34 @@ class Memory:
         self._waking: set[Wake] = set()  # kept in Redis, and not due when that was last seen
 
     def remember(self, rows: Sequence[Any]) -> View:
-        touched: dict[Where, tuple[File | None, list[str]]] = {}
         seen_now = EVER
         for row in rows:
-            fallen = isinstance(row, Fallen)
-            event = row.event if fallen else row
-            seal_of(event)  # before parts of it are kept: they are the same copy
-            for ledger, key in places(event):
-                place = (ledger.name, key)
-                entry = touched.get(place)
-                if entry is None:
-                    entry = touched[place] = (self._file(place), [])
-                file, texts = entry
-                if not fallen:
-                    texts += self._added(cast(File, file), ledger, event, key)
-                elif (
-                    not ledger.signs and ledger.name not in HOMES
-                ):  # a home decides: it is only read, as of this ticket
-                    texts += self._struck(cast(File, file), ledger, row, key)
-            if not fallen and event.happened_at > seen_now:
-                seen_now = event.happened_at
-        return self._trip(touched, micros(seen_now))
+            if not isinstance(row, Fallen):
+                seal_of(row)  # before parts of it are kept: they are the same copy
+                if row.happened_at > seen_now:
+                    seen_now = row.happened_at
+        entered = filed(rows)
+        touched: dict[Where, tuple[File | None, Sequence[str]]] = {}
+        for ledger, files in entered.items():
+            for key, some in files.items():
+                file = self._file((ledger.name, key))
+                texts = [text for row in some for text in self._kept(file, ledger, key, row)]
+                touched[ledger.name, key] = (file, texts)
+        return replace(self._trip(touched, micros(seen_now)), entered=entered)
 
-    def _added(self, file: File, ledger: Ledger, event: Any, key: str) -> Iterator[str]:
-        for kept in ledger.rows(event, key) if ledger.rows else (event,):
-            if ledger.signs and file.knows(kept):
-                continue
-            file.add(kept)
-            yield pack(kept)
-
-    def _struck(self, file: File, ledger: Ledger, fallen: Fallen, key: str) -> Iterator[str]:
-        for kept in ledger.rows(fallen.event, key) if ledger.rows else (fallen.event,):
-            gone = Fallen(kept, fallen.lines)
-            file.strike(gone)
-            yield pack(gone)
+    def _kept(self, file: File, ledger: Ledger, key: str, row: Any) -> Iterator[str]:
+        """Any: an Event of that ledger, or Fallen."""
+        if isinstance(row, Fallen):
+            if not ledger.sign and ledger.name not in HOMES:  # a home decides: it is only read, as of this ticket
+                for kept in ledger.rows(row.event, key) if ledger.rows else (row.event,):
+                    gone = Fallen(kept, row.lines)
+                    file.strike(gone)
+                    yield pack(gone)
+            return
+        for kept in ledger.rows(row, key) if ledger.rows else (row,):
+            if not (ledger.sign and file.knows(kept)):
+                file.add(kept)
+                yield pack(kept)
 
     def learn(self, records: Sequence[Record]) -> None:
         touched: dict[Where, tuple[File | None, list[str]]] = {}
@@ -258,7 +253,7 @@ class Memory:
             file.seen = ticket
         self._news_seen = ticket
         self._due_at = int(float(answer[5])) if answer[5] else 1 << 62
-        return View(ticket, moment(self._now), moment(int(answer[6])), _Reader(self._synced, ticket), self._records)
+        return View(ticket, moment(self._now), moment(int(answer[6])), {}, _Reader(self._synced, ticket), self._records)
 
     def _run(self, operation: str, script: Any, *args: Any) -> Any:
         """Any: what the script returns. After a fault, first see whether this is still the server that we knew."""
@@ -428,4 +423,4 @@ def micros(moment: datetime) -> int:
 
 
 def moment(us: int) -> datetime:
-    return datetime.fromtimestamp(us // 1_000_000, UTC) + timedelta(microseconds=us % 1_000_000)
+    return datetime.fromtimestamp(us // 1_000_000, CHINA) + timedelta(microseconds=us % 1_000_000)
