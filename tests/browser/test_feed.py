@@ -243,7 +243,7 @@ def test_the_keys_do_what_the_bar_says(page: Page) -> None:
     page.keyboard.press("Escape")
     page.keyboard.press("j")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile("/alerts/"))
+    page.wait_for_url(re.compile("/alerts/"))  # until it is loaded: its keys are a script's
     page.keyboard.press("Escape")
     expect(page.locator(".item")).to_have_count(6)
 
