@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import Field, dataclass, field, fields
-from datetime import datetime, timedelta
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Protocol
 
@@ -65,21 +65,18 @@ class Gate:
         """``file`` has the arrival in it. Any: an Event of any kind."""
         if file.count(kinds) < self.rows:
             return False
-        since, until = arrival.happened_at - self.within, arrival.happened_at + self.within
-        near: set[Hashable] = set()
-        for n, row in enumerate(row for kind in kinds if kind in file.kinds for row in _near(file, kind, since, until)):
-            near.add(n if self.by is None else self.by(row))
-            if len(near) >= self.rows:
-                return True
+        # the upper end is inclusive: two rows exactly ``within`` apart are near each other
+        since, until = arrival.happened_at - self.within, arrival.happened_at + self.within + TICK
+        near = [file.rows(kind, since, until) for kind in kinds]
+        if self.by is None:
+            return sum(map(len, near)) >= self.rows
+        distinct: set[Hashable] = set()
+        for rows in near:
+            for row in rows:
+                distinct.add(self.by(row))
+                if len(distinct) >= self.rows:
+                    return True
         return False
-
-
-def _near(file: File, kind: Kind, since: datetime, until: datetime) -> Iterable[Any]:
-    """The upper end is inclusive: two rows exactly ``within`` apart are near each other. Any: Events of the kind."""
-    rows = file.kinds[kind]
-    if rows and rows[0].happened_at >= since and rows[-1].happened_at <= until:
-        return rows
-    return file.rows(kind, since, until + TICK)
 
 
 ALWAYS = Gate(rows=0, within=timedelta(0))

@@ -646,4 +646,4 @@ def person_of(event: Event) -> str:
 
 def day_of(moment: datetime) -> date:
     """The day in +08:00."""
-    return (moment if moment.tzinfo == CHINA else moment.astimezone(CHINA)).date()
+    return (moment if moment.tzinfo is CHINA else moment.astimezone(CHINA)).date()

@@ -1,7 +1,8 @@
 """Every detector gets its say, again whenever its unit turns out otherwise."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar, cast
@@ -26,8 +27,7 @@ Clock = Callable[[], float]  # seconds
 OnJudged = Callable[[str, bool, float], None]  # detector, whether it found something, and how long it took
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     leads: tuple[Lead, ...]
     wake: datetime | None  # the earliest that was asked for: then it asks for the next
     ticket: int
@@ -91,15 +91,6 @@ def _completed(finding: Finding, cell: Period, span: Span) -> datetime:
     return max(span.start, last) if last < span.end else max(span.start, span.end - TICK)
 
 
-def _day_ends(event: Any, view: View) -> Sequence[datetime]:
-    """When the event's own day is over, and no other day of which rows were known before it. Any: an Event.
-
-    A late one may lead a unit to rows elsewhere whose day is not over, and which could not know of the unit.
-    """
-    own = day_end(event.happened_at)
-    return (own,) if view.before < own else (own, day_end(view.before))
-
-
 class Watch(NamedTuple):
     """A detector that is judged where an event enters a file of its own. opens: None: whatever the event."""
 
@@ -115,18 +106,19 @@ class Route(NamedTuple):
     watches: Sequence[Watch]
     links: Sequence[tuple[str, Callable[[Any, File, datetime], Iterable[Touched]]]]
 
-    def units(self, event: Any, fallen: bool, key: str, file: File, before: datetime) -> Iterator[UnitId]:
-        """Any: an Event of that kind."""
+    def note(self, units: set[UnitId], event: Any, fallen: bool, key: str, file: File, before: datetime) -> None:
+        """Add to ``units`` those that can see it. Any: an Event of that kind."""
         for detector, opens, reads, cells in self.watches:
             # what is gone leaves too few rows behind for a gate to count
             if opens is None or fallen or opens(event, file, reads):
                 for cell in cells(event, file):
-                    yield UnitId(detector, key, cell)
+                    units.add(UnitId(detector, key, cell))
         for detector, led in self.links:
             for touched in led(event, file, before):
-                yield UnitId(detector, *touched)
+                units.add(UnitId(detector, *touched))
 
 
+NOTHING: frozenset[Place] = frozenset()
 Routes = tuple[Route | None, Route | None]  # to be judged at once, and when the event's day is over
 NOBODY: Routes = (None, None)
 HOMES = (PERSON, DESK)
@@ -207,7 +199,7 @@ class Judge:
         if news := list(dict.fromkeys(self._news(view))):
             later = self.memory.remember(news)
             told, more = self._touched(later.entered, later)
-            self._judge([(told, later), (units - told, view)], wakes | more)
+            self._judge([(told, later), (units - told, view)], wakes + more)
         else:
             self._judge([(units, view)], wakes)
 
@@ -256,13 +248,15 @@ class Judge:
                 self.memory.conclude({}, (), [Wake(now + HOUR, unit) for unit in crashed])
         return len(due) == at_once
 
-    def _touched(self, entered: Filed, view: View) -> tuple[set[UnitId], set[Wake]]:
+    def _touched(self, entered: Filed, view: View) -> tuple[set[UnitId], list[Wake]]:
         """The units that can see these rows: late or not, told for the first time or again.
 
         Those to be judged now, and those that wait for the end of the row's day.
         """
+        before = view.before
         units: set[UnitId] = set()
-        wakes: set[Wake] = set()
+        late: set[UnitId] = set()
+        by_day: defaultdict[datetime, set[UnitId]] = defaultdict(set)  # when it ends
         for ledger, files in entered.items():
             routes = self._routes[ledger]
             for key, rows in files.items() if routes else ():
@@ -272,10 +266,16 @@ class Judge:
                     event = row.event if fallen else row
                     at_once, daily = routes.get(type(event), NOBODY)
                     if at_once:
-                        units.update(at_once.units(event, fallen, key, file, view.before))
-                    if daily and (later := set(daily.units(event, fallen, key, file, view.before))):
-                        wakes.update(Wake(moment, unit) for moment in _day_ends(event, view) for unit in later)
-        return units, wakes
+                        at_once.note(units, event, fallen, key, file, before)
+                    if daily:
+                        end = day_end(event.happened_at)
+                        daily.note(by_day[end], event, fallen, key, file, before)
+                        if end <= before:
+                            daily.note(late, event, fallen, key, file, before)
+        # a late one may lead a unit to rows elsewhere whose day is not over, and which could not know of the unit
+        if late:
+            by_day[day_end(before)] |= late
+        return units, [Wake(end, unit) for end, waiting in by_day.items() for unit in waiting]
 
     def _judge(self, asked: Sequence[tuple[Iterable[UnitId], View]], later: Iterable[Wake] = ()) -> set[UnitId]:
         """Publish what is to be said of these units, each by its own view. Returns those whose detector raised."""
@@ -326,8 +326,9 @@ class Judge:
 
     def _answer(self, unit: UnitId, view: View) -> Answer:
         found, wake = find(self._rules.of(unit.detector), unit, view)
-        read = self._read_by(unit, view) if found else frozenset()
-        return Answer(tuple(one.lead for one in found), wake, view.ticket, read)
+        if not found:
+            return Answer((), wake, view.ticket, NOTHING)
+        return Answer(tuple(one.lead for one in found), wake, view.ticket, self._read_by(unit, view))
 
     def _read_by(self, unit: UnitId, view: View) -> frozenset[Place]:
         """All files and facts that a unit looks at: judged once more, since judging is pure and findings are rare.

@@ -74,6 +74,8 @@ def with_record(records: list[Record], record: Record) -> list[Record]:
 
     Of those that hold from the same moment the one received last counts, since it is a correction (readings 2).
     """
+    if not records:
+        return [record]
     version = _version(record)
     rivals = [known for known in records if _version(known) == version]
     holding = max((*rivals, record), key=lambda r: (r.received_at or EVER, r.event_id, canonical(r)))

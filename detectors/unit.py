@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from detectors.event import (
@@ -317,9 +317,14 @@ def places_of(record: Record) -> list[Place]:
 
 
 def _group(kind: type[Record], group: str) -> Place:
-    return Place(f"{kind.__struct_config__.tag}.group", group)
+    return Place(f"{_tag(kind)}.group", group)
 
 
 def place_of(kind: type[Record], key: str) -> Place:
     """Where the records of one subject are kept."""
-    return Place(str(kind.__struct_config__.tag), key)
+    return Place(_tag(kind), key)
+
+
+@cache
+def _tag(kind: type[Record]) -> str:
+    return str(kind.__struct_config__.tag)

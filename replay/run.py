@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,14 +18,14 @@ from alerts.keeper import Table, alert_lines
 from detectors.catalogue import DETECTORS
 from detectors.event import EVER, Event, Record, Reference
 from detectors.finding import Lead, UnitId, Verdict
-from detectors.judge import Judge
+from detectors.judge import Judge, batched
 from detectors.rules import Rules
 from detectors.wire import Refused, quarantined, read
 from replay.memory import Memory
-from replay.recording import STDIN, Line, lines
+from replay.recording import Line, lines
 
 Standing = dict[UnitId, tuple[Lead, ...]]
-AT_ONCE = 4_000  # events a unit is judged after: lazily, since judging is pure
+AT_ONCE = 100_000  # events a unit is judged after: lazily, since judging is pure
 WAKES = 1_000_000  # so that a unit that is due for several days is judged once
 LATENESS = timedelta(days=7)  # readings 1; the worker's settings have it by topic
 
@@ -91,14 +91,15 @@ class Run:
     memory: Memory = field(default_factory=Memory)
     now: datetime = EVER  # W as of the line being read: what comes later than LATENESS behind it takes no part
 
-    def over(self, sources: Sequence[tuple[str, Callable[[], Iterable[Line]]]]) -> None:
-        """Judge recordings. Each is opened twice: reference records hold from the start, wherever they stand."""
+    def over(self, sources: Sequence[tuple[str, Iterable[Line]]]) -> None:
+        """Judge recordings. Reference records hold from the start, wherever they stand."""
         began = perf_counter()
+        records, events = self._told(sources)
         judge = Judge(memory=self.memory, detectors=self.detectors, publish=self._keep, on_crash=self._crashed)
-        judge.learn([record for source in sources for record in self._records(*source)])
+        judge.learn(records)
         self.on_events(0)
-        gc.freeze()  # the city's records: nothing of them is ever garbage
-        for batch in _batches(event for source in sources for event in self._events(*source)):
+        gc.freeze()  # what was told is kept to the end
+        for batch in batched(events, AT_ONCE):
             judge.hear(batch)
             while judge.tick(WAKES):
                 pass
@@ -106,25 +107,27 @@ class Run:
         gc.unfreeze()
         self._sum_up(perf_counter() - began)
 
-    def _records(self, name: str, opened: Callable[[], Iterable[Line]]) -> Iterator[Record]:
-        for line in opened():
-            if _is_reference(line.raw) and isinstance(record := self._read(name, line), Record):
-                self.summary.records += 1
-                yield record
+    def _told(self, sources: Sequence[tuple[str, Iterable[Line]]]) -> tuple[list[Record], list[Event]]:
+        """All of it, since memory will keep it all anyway."""
+        records: list[Record] = []
+        events: list[Event] = []
+        for name, told in sources:
+            for line in told:
+                row = self._read(name, line)
+                if isinstance(row, Record):
+                    records.append(row)
+                elif row is not None and self._in_time(name, line, row):
+                    events.append(row)
+        self.summary.records, self.summary.events = len(records), len(events)
+        return records, events
 
-    def _events(self, name: str, opened: Callable[[], Iterable[Line]]) -> Iterator[Event]:
-        for line in opened():
-            if _is_reference(line.raw):
-                continue
-            event = self._read(name, line)
-            if event is None or isinstance(event, Record):
-                continue
-            if event.happened_at < self.now - LATENESS:
-                self._refuse(name, line, Refused("too_late", f"more than {LATENESS.days} days behind {self.now}"))
-                continue
-            self.now = max(self.now, event.happened_at)
-            self.summary.events += 1
-            yield event
+    def _in_time(self, name: str, line: Line, event: Event) -> bool:
+        if event.happened_at > self.now:
+            self.now = event.happened_at
+        elif event.happened_at < self.now - LATENESS:
+            self._refuse(name, line, Refused("too_late", f"more than {LATENESS.days} days behind {self.now}"))
+            return False
+        return True
 
     def _read(self, name: str, line: Line) -> Event | Reference | None:
         """None: refused, or a test."""
@@ -199,17 +202,14 @@ def alerts_by(rules: Rules, files: Sequence[str], on_events: Callable[[int], Non
     return list(run.table.alerts.values())
 
 
-def recording(name: str) -> tuple[str, Callable[[], Iterable[Line]]]:
-    if name == STDIN:  # cannot be read twice
-        kept = list(lines(name))
-        return name, lambda: kept
-    return name, lambda: lines(name)
+def recording(name: str) -> tuple[str, Iterable[Line]]:
+    return name, lines(name)
 
 
-def archived(folder: Path) -> tuple[str, Callable[[], Iterable[Line]]]:
+def archived(folder: Path) -> tuple[str, Iterable[Line]]:
     from replay.archive import read_archive  # duckdb takes 100 ms to load: only when it is needed
 
-    return str(folder), lambda: (Line(n, raw) for n, raw in enumerate(read_archive(folder), 1))
+    return str(folder), (Line(n, raw) for n, raw in enumerate(read_archive(folder), 1))
 
 
 def _chosen(
@@ -234,21 +234,6 @@ def _chosen(
         (persons & (named | {row.person for row in evidence}))
         or (orgs & (named | {row.org for row in evidence} | set(lead.orgs if lead else ())))
     )
-
-
-def _is_reference(raw: bytes) -> bool:
-    return b'"ref.' in raw
-
-
-def _batches(events: Iterator[Event]) -> Iterator[list[Event]]:
-    batch: list[Event] = []
-    for event in events:
-        batch.append(event)
-        if len(batch) >= AT_ONCE:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _write_refused(file: BinaryIO | None, name: str, line: Line, refused: Refused) -> None:

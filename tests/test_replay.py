@@ -283,7 +283,7 @@ class Raising:
 def test_a_detector_that_raises_is_named_and_silences_nobody_else(city: City) -> None:
     told = list(lines(city.recording))
     judged = Run(lambda *_: None, lambda _: None, detectors=(Raising(), *DETECTORS))
-    judged.over([("city", lambda: told)])
+    judged.over([("city", told)])
     assert judged.summary.crashes.keys() == {"raising"}
     assert "raising raised" in judged.summary.in_words()
     assert judged.table.alerts.keys() == names_of(city.alerts)

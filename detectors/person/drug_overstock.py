@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, ClassVar, NamedTuple
 
 from detectors.detector import Finding, Gate
@@ -37,12 +37,15 @@ class Bought(Gate):
         bills, fees = file.kinds.get(Settlement, ()), file.kinds.get(Fee, ())
         if isinstance(arrival, Fee):
             return any(bill.visit == arrival.visit for bill in bills) and any(map(is_goods, arrival.lines))
-        lines = (line for row in chain(bills, fees) for line in row.lines)
-        sales = (sale for sale in file.kinds.get(Sale, ()) if not sale.bill)
         if isinstance(arrival, Prescription):
-            return any(one.rx == arrival.rx for one in chain(lines, sales))
-        goods = chain(filter(is_goods, lines), sales)
-        return len(list(islice(goods, self.rows))) == self.rows
+            named = (one for row in chain(bills, fees) for one in row.lines if one.rx == arrival.rx)
+            return any(named) or any(sale.rx == arrival.rx for sale in file.kinds.get(Sale, ()) if not sale.bill)
+        known = 0
+        for row in chain(bills, fees):
+            known += sum(map(is_goods, row.lines))
+            if known >= self.rows:
+                return True
+        return known + sum(not sale.bill for sale in file.kinds.get(Sale, ())) >= self.rows
 
 
 class Cap(NamedTuple):

@@ -94,7 +94,7 @@ def _heard(
 def replay(recording: Recording) -> Iterator[Figure]:
     """The whole replay of recordings on one core: reading the files, judging, alerts; imports apart."""
     run, clock = Run(on_refused=lambda *_: None, on_events=lambda _: None), Clock()
-    clock.run(lambda: run.over([(str(file), partial(lines, file)) for file in recording.files]))
+    clock.run(lambda: run.over([(str(file), lines(file)) for file in recording.files]))
     summary = run.summary
     note = f"{recording.name}: {summary.events:,} events, {summary.open:,} alerts; wall {summary.events_per_s:,}/s"
     yield Figure("replay", recording.name, summary.events / clock.seconds, "events/s", note + "; a core's CPU time")

@@ -58,7 +58,7 @@ def world(seed: int, persons: int, cases: int) -> World:
     people, stores = PersonDays(), PharmacyDays()
     run = Run(on_refused=lambda *_: None, on_events=lambda _: None, detectors=(people, stores))
     began = process_time()
-    run.over([("world", lambda: lines)])
+    run.over([("world", lines)])
     assert not run.summary.crashes, run.summary.crashes
     found = {"person": people.found, "pharmacy": stores.found}
     return World(found, planted, run.summary.events, process_time() - began)
