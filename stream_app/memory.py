@@ -155,25 +155,27 @@ class Memory:
                     seen_now = row.happened_at
         entered = filed(rows)
         touched: dict[Where, tuple[File | None, Sequence[str]]] = {}
+        packed: dict[int, str] = {}  # what several files keep whole
         for ledger, files in entered.items():
             for key, some in files.items():
                 file = self._file((ledger.name, key))
-                texts = [text for row in some for text in self._kept(file, ledger, key, row)]
+                texts = [text for row in some for text in self._kept(file, ledger, key, row, packed)]
                 touched[ledger.name, key] = (file, texts)
         return replace(self._trip(touched, micros(seen_now)), entered=entered)
 
-    def _kept(self, file: File, ledger: Ledger, key: str, row: Any) -> Iterator[str]:
-        """Any: an Event of that ledger, or Fallen."""
-        if isinstance(row, Fallen):
-            if not ledger.sign and ledger.name not in HOMES:  # a home decides: it is only read, as of this ticket
-                for kept in ledger.rows(row.event, key) if ledger.rows else (row.event,):
-                    gone = Fallen(kept, row.lines)
-                    file.strike(gone)
-                    yield pack(gone)
+    def _kept(self, file: File, ledger: Ledger, key: str, row: Any, packed: dict[int, str]) -> Iterator[str]:
+        """What is new in Redis. Any: an Event of that ledger, or Fallen."""
+        fallen = isinstance(row, Fallen)
+        if fallen and (ledger.sign or ledger.name in HOMES):  # a home decides: it is only read, as of this ticket
             return
-        for kept in ledger.rows(row, key) if ledger.rows else (row,):
-            if not (ledger.sign and file.knows(kept)):
-                file.add(kept)
+        if ledger.rows is None:
+            _keep(file, row)
+            yield packed.get(id(row)) or packed.setdefault(id(row), pack(row))
+            return
+        for part in ledger.rows(row.event if fallen else row, key):
+            if not (ledger.sign and file.knows(part)):
+                kept = Fallen(part, row.lines) if fallen else part
+                _keep(file, kept)
                 yield pack(kept)
 
     def learn(self, records: Sequence[Record]) -> None:
@@ -387,13 +389,17 @@ class _Reader:
         return self._read(place, self._ticket)
 
 
+def _keep(file: File, row: Any) -> None:
+    """Any: an Event, or Fallen."""
+    if isinstance(row, Fallen):
+        file.strike(row)
+    else:
+        file.add(row)
+
+
 def _keep_rows(file: File, texts: Iterable[bytes]) -> None:
     for text in texts:
-        row = unpack(text)
-        if isinstance(row, Fallen):
-            file.strike(row)
-        else:
-            file.add(row)
+        _keep(file, unpack(text))
 
 
 def _is_fact(place: Where) -> bool:

@@ -1,6 +1,7 @@
 """Events and records as short rows of text, the way Redis keeps them: a JSON array, values in the order of the fields.
 
-Text, since Lua's msgpack reader knows no bytes. Names, which are most of an event on the wire, are left out.
+Text, since Lua's msgpack reader knows no bytes. Names, which are most of an event on the wire, are left out, and so is
+what follows the last value that says anything.
 """
 
 from collections.abc import Callable
@@ -35,8 +36,12 @@ def pack(row: Any) -> str:
 
 def _plainly(row: Any) -> list[Any]:
     """The values of the fields, our kinds of numbers as JSON has them: done here, since a hook costs as much again."""
-    values = list(astuple(row))
+    values, defaults = list(astuple(row)), _DEFAULTS[type(row)]
+    while values[-1] == defaults[len(values) - 1]:
+        values.pop()
     for at, plain in _PLAIN[type(row)]:
+        if at >= len(values):
+            break
         if (value := values[at]) is not None:
             values[at] = plain(value)
     return values
@@ -112,6 +117,7 @@ _PLAIN = {
     ]
     for kind in _ALL
 }
+_DEFAULTS = {kind: [field.default for field in fields(kind)] for kind in _ALL}
 _KINDS: dict[Any, Any] = {twin: kind for kind, twin in _TWINS.items()} | {
     get_args(twins)[0]: get_args(lines)[0] for lines, twins in _LINES.items()
 }
