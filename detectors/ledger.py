@@ -25,6 +25,7 @@ from detectors.event import (
     Leave,
     Line,
     OnShelf,
+    Open,
     Order,
     Prescription,
     Presence,
@@ -147,6 +148,15 @@ def dept(admission: Admission) -> Sequence[str]:
     return (f"{admission.org}/{admission.dept}",)
 
 
+def same_dept(admission: Admission) -> Sequence[str]:
+    return (admission.dept,)
+
+
+def open_in_month(admission: Admission, _dept: str) -> Sequence[Any]:
+    month = _hour(admission.happened_at.timestamp() // 3600)[1]
+    return (Open(event_id=admission.org, happened_at=month),)
+
+
 def rx_of_lines(bill: Settlement) -> Sequence[str]:
     return tuple(dict.fromkeys(line.rx for line in bill.lines if line.rx))
 
@@ -266,6 +276,11 @@ STOCK = Ledger(
     rows=with_item,
 )
 DEPT = Ledger("dept", {Admission: dept}, keep=45 * DAY)  # 28 days of history (domain.md 3.0), 1 day, 7 late
+# Which institutions have the department: their baselines are each other's (readings 5).
+# By months: 28 days, the day before a batch, 7 late.
+PEERS = Ledger(
+    "peers", {Admission: same_dept}, keep=80 * DAY, rows=open_in_month, shows={Admission: frozenset({Open})}, signs=True
+)
 RX = Ledger(
     "rx", {Prescription: lambda rx: (rx.rx,), Settlement: rx_of_lines, Sale: rx_sold}, keep=374 * DAY, rows=with_rx
 )  # readings 1: a year
@@ -287,7 +302,7 @@ FEED = Ledger(
     sign=sign,
 )
 
-LEDGERS = (PERSON, DESK, TILL, VISIT, WARD, CODE, STOCK, DEPT, RX, BILLS, FEED)
+LEDGERS = (PERSON, DESK, TILL, VISIT, WARD, CODE, STOCK, DEPT, PEERS, RX, BILLS, FEED)
 
 
 def home_of(event: Event) -> Place:
