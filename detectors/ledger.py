@@ -93,19 +93,29 @@ def ward(event: Any) -> Sequence[str]:
     return (f"{event.org}/{event.ward}",) if event.visit else ()
 
 
+def trace_code(told: str) -> str:
+    """However it was typed: without blanks, in capitals (domain.md 7.7)."""
+    return told if told.isdecimal() else "".join(told.split()).upper()
+
+
 def codes_of_lines(event: Settlement | Fee) -> Sequence[str]:
-    return tuple(dict.fromkeys(code for line in event.lines for code in line.traces))
+    return _named_once(code for line in event.lines for code in line.traces)
 
 
 def codes(sale: Sale) -> Sequence[str]:
-    return tuple(dict.fromkeys(sale.traces))
+    return _named_once(sale.traces)
+
+
+def _named_once(told: Iterable[str]) -> Sequence[str]:
+    """What is only blanks names nothing."""
+    return tuple(filter(None, dict.fromkeys(map(trace_code, told))))
 
 
 def with_code(event: Any, code: str) -> Sequence[Any]:
     """Of a bill's lines, the ones that name the code, and of their codes this one."""
     if isinstance(event, Sale):
         return (replace(event, traces=(code,)),)
-    lines = (replace(line, traces=(code,)) for line in event.lines if code in line.traces)
+    lines = (replace(line, traces=(code,)) for line in event.lines if code in map(trace_code, line.traces))
     return (replace(event, lines=tuple(lines)),)
 
 
@@ -189,8 +199,16 @@ def _coded(line: Line) -> Line:
         amount=ZERO,
         list_type=line.list_type,
         rx=line.rx,
-        traces=("+",) if line.traces else (),
+        traces=("+",) if any(is_trace_code(code) for code in line.traces) else (),
     )
+
+
+def is_trace_code(told: str) -> bool:
+    """Not a commodity barcode (69 and eleven digits) that was scanned by mistake (domain.md 7.7)."""
+    return not (len(told) == COMMODITY and told.startswith("69") and told.isdecimal())
+
+
+COMMODITY = 13  # characters of its barcode
 
 
 _NONE, _FREE = Count(0), Price(0)

@@ -33,9 +33,10 @@ from detectors.event import (
 )
 from detectors.finding import Verdict
 from detectors.judge import Judge
+from detectors.lead import quorate
 from replay.memory import Memory
 from replay.run import replay
-from tests.world import rising
+from tests.world import by_name, rising
 
 DAY, HOUR, MINUTE, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
 DEGREE = 111.195  # km along a meridian
@@ -46,7 +47,7 @@ YES = Flag(1)
 def alerts(*story: Event, known: Iterable[Reference] = ()) -> set[str]:
     """All that stands at the end: "red trace_code_repeat trace_code CODE"."""
     standing = replay([[*known, *story]], DETECTORS, on_crash=rising)
-    leads = (lead for found in standing.values() for lead in found)
+    leads = (lead for same in by_name(standing).values() for lead in quorate(same))
     return {f"{lead.level} {lead.detector} {lead.subject.kind} {lead.subject.id}" for lead in leads}
 
 
