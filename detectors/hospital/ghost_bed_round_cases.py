@@ -20,13 +20,7 @@ def surprise(
     more = {"check_type": "surprise", **more}
     digits = len("05 09:00") - len(when)
     return tuple(
-        check(
-            f"{when}{minute:0{16 - len(f'2024-03-{when}')}}",
-            told[result],
-            person,
-            ward=ward,
-            **{"check_type": "surprise", **more},
-        )
+        check(f"{when}{minute:0{digits}}", told[result], person, ward=ward, **more)
         for minute, (person, result) in enumerate(zip(persons, results, strict=True))
     )
 
