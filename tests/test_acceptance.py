@@ -300,6 +300,17 @@ def test_12_a_patient_whose_bed_is_empty_and_whose_face_is_seen_30_km_away() -> 
     }
 
 
+def test_12_and_even_where_every_check_at_the_bed_says_that_the_patient_is_there() -> None:
+    begin = at("04 09:00")
+    days = ("04 15:00", "05 08:10", "05 15:10", "06 08:10", "06 15:10", "07 08:10", "07 15:10")
+    checks = [look(at(day), "pass", "P", begin) for day in days]
+    bought = bill(at("05 17:00"), "PF", verify_mode="face")
+    assert alerts(*stay(begin, at("08 10:00")), *checks, bought, known=PLACES) == {
+        "red inpatient_concurrent_claim person P",
+        "orange ghost_bed_absence stay stay of P at H 03-04",
+    }
+
+
 def test_12_but_when_the_daughter_buys_his_tablets_with_both_papers_that_is_only_noted() -> None:
     begin = at("04 09:00")
     days = ("04 15:00", "05 08:10", "05 15:10", "06 08:10", "06 15:10", "07 08:10", "07 15:10")
