@@ -22,7 +22,7 @@ from detectors.event import (
 )
 from detectors.exclusions import (
     FROM_EMERGENCY,
-    MASS_DAY,
+    GATHERS,
     applied,
     data_missing,
     not_applicable,
@@ -38,7 +38,6 @@ from detectors.wording import how_long, how_long_en
 # 28 days of history, and 9 more in which a department that is not busy shows that it was open by then
 BEFORE = 37 * DAY
 CAMERA = 10 * MINUTE  # recordings to ask for, before and after (domain.md 6.3)
-X10 = MASS_DAY | {"outbreak"}  # kinds of ref.calendar that gather patients; a holiday does not
 # Nobody sees the out-patient clinic on the day of these: chemotherapy and radiotherapy, dialysis, birth; day surgery.
 # Source: domain.md 2.3, X07 and X08.
 PLANNED_ILLNESSES = ("Z51.0", "Z51.1", "Z51.2", "Z49", "O")
@@ -277,7 +276,7 @@ def is_gathered(unit: Unit, row: Admission) -> bool:
     places = filter(None, (row.org, record.village if record else ""))
     day = day_of(row.happened_at)
     entries = [entry for place in places for entry in unit.records(CalendarRecord, f"{day}/{place}")]
-    return any(entry.kind in X10 and entry.valid_from <= row.happened_at for entry in entries)
+    return any(entry.kind in GATHERS and entry.valid_from <= row.happened_at for entry in entries)
 
 
 def commonest(names: Iterable[str]) -> Group:
