@@ -297,7 +297,12 @@ DEPT = Ledger("dept", {Admission: dept}, keep=45 * DAY)  # 28 days of history (d
 # Which institutions have the department: their baselines are each other's (readings 5).
 # By months: 28 days, the day before a batch, 7 late.
 PEERS = Ledger(
-    "peers", {Admission: same_dept}, keep=80 * DAY, rows=open_in_month, shows={Admission: frozenset({Open})}, signs=True
+    "peers",
+    {Admission: same_dept},
+    keep=80 * DAY,
+    rows=open_in_month,
+    shows={Admission: frozenset({Open})},
+    sign=sign,  # each admission for itself: its day is another's baseline
 )
 RX = Ledger(
     "rx", {Prescription: lambda rx: (rx.rx,), Settlement: rx_of_lines, Sale: rx_sold}, keep=374 * DAY, rows=with_rx
