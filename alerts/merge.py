@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from alerts.alert import alert_id
 from detectors.finding import Evidence, Lead, Period, UnitId
+from detectors.lead import quorate
 
 MOST_EVENTS = 1_000  # readings.md 4
 
@@ -19,8 +20,9 @@ def by_alert(leads: Iterable[Lead]) -> dict[str, Lead]:
 
 
 def merged(leads: Mapping[UnitId, Lead]) -> Lead | None:
-    """What these units say together, whatever order they spoke in; None if none of them says anything."""
-    return _merge([leads[unit] for unit in sorted(leads)]) if leads else None
+    """What these units say together, whatever order they spoke in; None if too few of them say anything."""
+    counted = quorate([leads[unit] for unit in sorted(leads)])
+    return _merge(counted) if counted else None
 
 
 def _merge(leads: Sequence[Lead]) -> Lead:

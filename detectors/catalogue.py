@@ -6,6 +6,7 @@ from detectors.fund.upload_gap_bills import UploadGapBills
 from detectors.fund.upload_gap_charges import UploadGapCharges
 from detectors.hospital.batch_admission import BatchAdmission
 from detectors.hospital.ghost_bed_absence import GhostBedAbsence
+from detectors.hospital.ghost_bed_elsewhere import GhostBedElsewhere
 from detectors.hospital.ghost_bed_no_service import GhostBedNoService
 from detectors.hospital.ghost_bed_round import GhostBedRound
 from detectors.person.drug_overstock import DrugOverstock
@@ -33,6 +34,7 @@ DETECTORS: tuple[Detector, ...] = (
     TraceCodeRepeat(),
     GhostBedAbsence(),
     GhostBedRound(),
+    GhostBedElsewhere(),
     ReadmissionSplit(),
     BatchAdmission(),
     RxMissingOrForged(),

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final, Protocol
 
 from detectors.event import Event, Kind
 from detectors.file import File
-from detectors.finding import Certainty, Check, Exclusion, Figure, Law, Level, Period, Reason, Subject
+from detectors.finding import Certainty, Check, Exclusion, Figure, Law, Level, Period, Quorum, Reason, Subject
 from detectors.ledger import Ledger
 from detectors.unit import Cell, Link, Unit
 
@@ -40,6 +40,7 @@ class Finding:
     also: Sequence[Event] = field(default=())  # drawn on the page, but not what shows it
     model_version: str = ""  # of the model that spoke, if one did
     explanation: Sequence[Reason] = ()
+    quorum: Quorum | None = None  # None: it stands alone
 
 
 @dataclass(frozen=True, slots=True)

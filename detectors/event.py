@@ -395,6 +395,17 @@ class OnShelf(Struct, frozen=True, kw_only=True, gc=False, tag="shelf"):
     seal: int = 1
 
 
+class Open(Struct, frozen=True, kw_only=True, gc=False, tag="open"):
+    """That an institution admitted to a department, to the month; ``event_id`` is the institution. Never on the wire.
+
+    As OnShelf: for links to find it by, not for judging.
+    """
+
+    event_id: str
+    happened_at: Moment
+    seal: int = 1
+
+
 class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event_type", gc=False):
     """A reference record: holds from ``valid_from`` until the next one of its subject."""
 

@@ -10,6 +10,7 @@ from detectors.finding import Applies, Exclusion
 from detectors.unit import Unit
 
 MASS_DAY = frozenset({"mass_screening", "vaccination"})  # kinds of ref.calendar that X10 means; a holiday is none
+GATHERS = MASS_DAY | {"outbreak"}  # kinds that gather patients in hospital; the same
 CARED_FOR = frozenset({"employer", "school", "nursing_home"})  # tags of ref.org that X18 means
 INTERNET = "internet"  # tag of ref.org: care or goods without a visit (X21)
 

@@ -32,10 +32,11 @@ from detectors.event import (
     Settlement,
     SettlementReversal,
 )
-from detectors.exclusions import CARED_FOR, FROM_EMERGENCY, INTERNET, MASS_DAY, PLANNED_MED_TYPES, TRANSFERRED
+from detectors.exclusions import CARED_FOR, FROM_EMERGENCY, GATHERS, INTERNET, PLANNED_MED_TYPES, TRANSFERRED
 from detectors.file import File, Home
 from detectors.ledger import FEED, Place, home_of
 from detectors.memory import View
+from detectors.settlement_kinds import CHRONIC
 from detectors.unit import DAY, HOUR
 
 Row = Any  # an Event or a Record, of any kind
@@ -125,8 +126,15 @@ def unplanned(row: Row) -> Row:
     return row
 
 
+def not_chronic(row: Row) -> Row:
+    """An ordinary bill, of no registered disease."""
+    if isinstance(row, Settlement) and row.med_type.startswith(CHRONIC):
+        return replace(row, med_type="41" if row.org.startswith("P") else "11")
+    return row
+
+
 def no_mass_day(row: Row) -> Row | None:
-    return None if isinstance(row, CalendarRecord) and row.kind in MASS_DAY else row
+    return None if isinstance(row, CalendarRecord) and row.kind in GATHERS else row
 
 
 def is_return(row: Row) -> bool:
@@ -154,7 +162,7 @@ EXPLANATIONS = (
     Explanation("X02", both(by_oneself, blank(household=""))),
     Explanation("X03", blank(mutual_aid=ZERO, payer="")),
     Explanation("X05", blank(long_term=OFF)),
-    Explanation("X06", both(exception("X06"), blank(diseases=(), disease=""))),
+    Explanation("X06", both(exception("X06"), blank(diseases=(), disease=""), not_chronic)),
     Explanation("X07", blank(series="")),
     Explanation("X08", unplanned),
     Explanation("X09", both(lines(blank(examined_outside=OFF, emergency=OFF)), at_the_bill)),

@@ -30,6 +30,7 @@ EXPECTED = 10  # of them with an upload; of fewer known days: half; readings 6, 
 PATIENCE = 3  # median gaps without an upload; readings 6, F1
 LEAST = DAY  # however often it usually speaks; readings 6, F1
 FEW = 3  # days of use before anything is expected: one stock-taking is no habit; ours
+ON_SHELF = 100 * DAY  # after it was last told of, and somewhat more: ours
 SETTLED: Final = 2 * DAY  # an upload younger than this changes no verdict that asks as it should; ours
 BEAT: Kind = Beat  # for Unit.rows and Unit.look, which else take events of the wire only
 
@@ -148,12 +149,20 @@ def stays_concerned(arrival: Fee | Order, feed: File, now: datetime) -> Iterator
 
 
 def goods_concerned(arrival: Inventory, feed: File, now: datetime) -> Iterator[Touched]:
-    """The goods of the institution, by month, when a stock movement comes so late."""
+    """The goods of the institution, in every month since the feed last spoke, when a movement comes so late.
+
+    Those that were told of in the months before, too: what lies there is handed out without the feed.
+    """
     if is_late(arrival, now):
         before = feed.rows(BEAT, EVER, arrival.happened_at - HOUR)
-        since = month_of(before[-1].happened_at if before else arrival.happened_at).since
-        for shelf in feed.rows(OnShelf, since, NEVER):
-            yield Touched(f"{arrival.org}/{shelf.event_id}", month_of(shelf.happened_at).name)
+        month = month_of(before[-1].happened_at if before else arrival.happened_at)
+        items = dict.fromkeys(shelf.event_id for shelf in feed.rows(OnShelf, month.since - ON_SHELF, NEVER))
+        while True:
+            for item in items:
+                yield Touched(f"{arrival.org}/{item}", month.name)
+            if month.to is None or month.to > now:
+                return
+            month = month_of(month.to)
 
 
 def is_late(arrival: Fee | Order | Inventory, now: datetime) -> bool:

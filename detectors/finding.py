@@ -1,6 +1,6 @@
 """What a detector says when it speaks, and what of it is passed on."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -123,6 +123,16 @@ class UnitId(NamedTuple):
     cell: str
 
 
+class Quorum(Struct, frozen=True):
+    """It takes ``units`` that speak of a subject, each last seen ``within`` so much before the last of them, to make a
+    lead of it. ``figure``, ``unit``: what tells how many they are."""
+
+    units: int
+    within: timedelta
+    figure: str
+    unit: str
+
+
 class Lead(Struct, frozen=True, kw_only=True):
     """A lead (线索), never a verdict: all that an alert says, but for what the keeper adds (revision, status)."""
 
@@ -148,6 +158,7 @@ class Lead(Struct, frozen=True, kw_only=True):
     orgs: tuple[str, ...]  # institutions concerned, the main one first: filters and area limits need them
     evidence: tuple[Evidence, ...]  # the events themselves, as far as a page draws them; not on the alerts topic
     explanation: tuple[Reason, ...] = ()  # of a model's lead: the weightiest feature first
+    quorum: Quorum | None = None  # None: it stands alone
 
 
 class Verdict(Struct, frozen=True):

@@ -1,12 +1,15 @@
 """From what a detector found to what is passed on: the lead, with the events as a page draws them."""
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
+
+from msgspec.structs import replace
 
 from detectors.detector import Detector, Finding, limits
 from detectors.event import Event, Settlement
 from detectors.file import order
-from detectors.finding import Evidence, Lead, Period
+from detectors.finding import Evidence, Figure, Lead, Period, Quorum
 
 MOST_EVENTS = 1_000  # readings 4
 RULES = "1"  # raised by hand when a detector's meaning changes, not only its thresholds
@@ -54,7 +57,28 @@ def lead_of(detector: Detector, version: str, cell: Period, finding: Finding) ->
         orgs=tuple(dict.fromkeys((*finding.orgs, *(event.org for event in shows)))),
         evidence=tuple(map(evidence, oldest_first((*shows, *finding.also))[:MOST_EVENTS])),
         explanation=tuple(finding.explanation),
+        quorum=finding.quorum,
     )
+
+
+def quorate(leads: Sequence[Lead]) -> list[Lead]:
+    """Of leads on one subject and period those that count together; none where too few units speak of it.
+
+    A window may begin before the period; it ends in it.
+    """
+    if not leads or (quorum := leads[0].quorum) is None:
+        return list(leads)
+    counted: dict[int, Lead] = {}
+    for last in leads:
+        until = last.last_seen
+        window = [lead for lead in leads if until - quorum.within < lead.last_seen <= until]
+        if until >= last.period.since and len(window) >= quorum.units:
+            counted.update((id(lead), lead) for lead in window)
+    return [_counting(lead, quorum, len(counted)) for lead in leads if id(lead) in counted]
+
+
+def _counting(lead: Lead, quorum: Quorum, n: int) -> Lead:
+    return replace(lead, figures=(Figure(quorum.figure, n, quorum.units, quorum.unit), *lead.figures))
 
 
 def oldest_first(events: Any) -> list[Any]:

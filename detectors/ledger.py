@@ -25,6 +25,7 @@ from detectors.event import (
     Leave,
     Line,
     OnShelf,
+    Open,
     Order,
     Prescription,
     Presence,
@@ -92,19 +93,29 @@ def ward(event: Any) -> Sequence[str]:
     return (f"{event.org}/{event.ward}",) if event.visit else ()
 
 
+def trace_code(told: str) -> str:
+    """However it was typed: without blanks, in capitals (domain.md 7.7)."""
+    return told if told.isdecimal() else "".join(told.split()).upper()
+
+
 def codes_of_lines(event: Settlement | Fee) -> Sequence[str]:
-    return tuple(dict.fromkeys(code for line in event.lines for code in line.traces))
+    return _named_once(code for line in event.lines for code in line.traces)
 
 
 def codes(sale: Sale) -> Sequence[str]:
-    return tuple(dict.fromkeys(sale.traces))
+    return _named_once(sale.traces)
+
+
+def _named_once(told: Iterable[str]) -> Sequence[str]:
+    """What is only blanks names nothing."""
+    return tuple(filter(None, dict.fromkeys(map(trace_code, told))))
 
 
 def with_code(event: Any, code: str) -> Sequence[Any]:
     """Of a bill's lines, the ones that name the code, and of their codes this one."""
     if isinstance(event, Sale):
         return (replace(event, traces=(code,)),)
-    lines = (replace(line, traces=(code,)) for line in event.lines if code in line.traces)
+    lines = (replace(line, traces=(code,)) for line in event.lines if code in map(trace_code, line.traces))
     return (replace(event, lines=tuple(lines)),)
 
 
@@ -147,6 +158,15 @@ def dept(admission: Admission) -> Sequence[str]:
     return (f"{admission.org}/{admission.dept}",)
 
 
+def same_dept(admission: Admission) -> Sequence[str]:
+    return (admission.dept,)
+
+
+def open_in_month(admission: Admission, _dept: str) -> Sequence[Any]:
+    month = _hour(admission.happened_at.timestamp() // 3600)[1]
+    return (Open(event_id=admission.org, happened_at=month),)
+
+
 def rx_of_lines(bill: Settlement) -> Sequence[str]:
     return tuple(dict.fromkeys(line.rx for line in bill.lines if line.rx))
 
@@ -179,8 +199,16 @@ def _coded(line: Line) -> Line:
         amount=ZERO,
         list_type=line.list_type,
         rx=line.rx,
-        traces=("+",) if line.traces else (),
+        traces=("+",) if any(is_trace_code(code) for code in line.traces) else (),
     )
+
+
+def is_trace_code(told: str) -> bool:
+    """Not a commodity barcode (69 and eleven digits) that was scanned by mistake (domain.md 7.7)."""
+    return not (len(told) == COMMODITY and told.startswith("69") and told.isdecimal())
+
+
+COMMODITY = 13  # characters of its barcode
 
 
 _NONE, _FREE = Count(0), Price(0)
@@ -266,6 +294,16 @@ STOCK = Ledger(
     rows=with_item,
 )
 DEPT = Ledger("dept", {Admission: dept}, keep=45 * DAY)  # 28 days of history (domain.md 3.0), 1 day, 7 late
+# Which institutions have the department: their baselines are each other's (readings 5).
+# By months: 28 days, the day before a batch, 7 late.
+PEERS = Ledger(
+    "peers",
+    {Admission: same_dept},
+    keep=80 * DAY,
+    rows=open_in_month,
+    shows={Admission: frozenset({Open})},
+    sign=sign,  # each admission for itself: its day is another's baseline
+)
 RX = Ledger(
     "rx", {Prescription: lambda rx: (rx.rx,), Settlement: rx_of_lines, Sale: rx_sold}, keep=374 * DAY, rows=with_rx
 )  # readings 1: a year
@@ -287,7 +325,7 @@ FEED = Ledger(
     sign=sign,
 )
 
-LEDGERS = (PERSON, DESK, TILL, VISIT, WARD, CODE, STOCK, DEPT, RX, BILLS, FEED)
+LEDGERS = (PERSON, DESK, TILL, VISIT, WARD, CODE, STOCK, DEPT, PEERS, RX, BILLS, FEED)
 
 
 def home_of(event: Event) -> Place:

@@ -273,8 +273,9 @@ class _Asked:
         return sorted(found, key=lambda unit: unit.cell, reverse=True)
 
     def named(self, found: Iterable[Found]) -> Iterator[tuple[Name, Found]]:
+        """What takes several units to stand is left to the alerts: whether they are enough, no unit knows."""
         for one in found:
-            if is_about(one.finding.subject, self.subject):
+            if one.finding.quorum is None and is_about(one.finding.subject, self.subject):
                 yield Name(one.finding.subject, (one.finding.period or one.period).name), one
 
     def find(self, editions: Sequence[Edition], unit: UnitId, view: View) -> dict[Name, Found]:

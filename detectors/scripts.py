@@ -68,9 +68,9 @@ def known_within(scripts: Iterable[Prescription], use: Use, limit: timedelta) ->
     return any(script.received_at is None or script.received_at - use.at <= limit for script in scripts)
 
 
-def naming_no_rx(bill: Settlement) -> list[Line]:
-    """The goods handed out for which the bill names no prescription."""
-    return [line for line in bill.lines if not line.rx and line.count > 0 and is_goods(line)]
+def naming_no_rx(lines: Iterable[Line]) -> list[Line]:
+    """Of these the goods handed out for which no prescription is named."""
+    return [line for line in lines if not line.rx and line.count > 0 and is_goods(line)]
 
 
 def rx_told_by_sale(bill: Settlement, sales: Iterable[Sale]) -> frozenset[str]:

@@ -11,6 +11,7 @@ OUT_PATIENT: MedTypes = ("11", "13", "14", "15", "16", "41", "51", "9901", "9929
 # ordinary, injury, transferred, from emergency, elsewhere, by disease, own choice, day surgery, birth and newborn
 IN_PATIENT: MedTypes = ("21", "22", "23", "24", "25", "26", "27", "28", "52")
 DAY_SURGERY: MedTypes = ("28",)
+CHRONIC: MedTypes = ("14",)  # chronic and special diseases, for which one must be registered (X06)
 
 
 def is_one_of(med_type: str, kinds: MedTypes) -> bool:

@@ -90,6 +90,18 @@ def charged(unit: Unit) -> list[Line]:
     return list(lines.values())
 
 
+def lines_of_bill(bill: Settlement, fees: Iterable[Fee]) -> list[Line]:
+    """Its own, and those that its visit uploaded apart from it, each once; of two tellings the one with an rxno."""
+    lines = {line.sn: line for line in bill.lines}
+    for fee in fees:
+        if fee.visit == bill.visit and fee.org == bill.org:
+            for line in fee.lines:
+                known = lines.setdefault(line.sn, line)
+                if line.rx and not known.rx:
+                    lines[line.sn] = line
+    return list(lines.values())
+
+
 def in_scope(lines: list[Line]) -> int:
     """Fen that the fund's catalogue covers; the whole amount where a line does not say."""
     return sum(line.amount if line.in_scope is None else line.in_scope for line in lines)

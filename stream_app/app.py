@@ -513,10 +513,11 @@ def deliver(
                 producer.poll(0.1)
     left = producer.flush(within_s)
     if left or faults:
+        failed, why = left + len(faults), faults[0] if faults else "no answer"
         with contextlib.suppress(KafkaException):
-            producer.purge()
+            producer.purge()  # what is purged is reported as a fault too
             producer.flush(1)
-        raise NotDelivered(f"{left + len(faults)} of {len(messages)} messages: {faults[0] if faults else 'no answer'}")
+        raise NotDelivered(f"{failed} of {len(messages)} messages: {why}")
 
 
 def _key(unit: UnitId) -> bytes:

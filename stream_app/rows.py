@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import FieldInfo, astuple, fields
 
-from detectors.event import Beat, Count, Event, Fen, Flag, Line, OnShelf, Price, Reference, RxLine
+from detectors.event import Beat, Count, Event, Fen, Flag, Line, OnShelf, Open, Price, Reference, RxLine
 from detectors.file import Fallen
 
 SCHEMA = 1  # of the rows, and of the keys they stand under (stream_app/memory.py): another one cannot be read
@@ -101,7 +101,7 @@ def _field(field: FieldInfo, nested: dict[Any, Any]) -> Any:
 
 
 _LINES = {tuple[kind, ...]: tuple[_twin(kind, {}), ...] for kind in (Line, RxLine)}  # type: ignore[valid-type,misc]  # made at import
-_EVENTS: tuple[type[Struct], ...] = (*get_args(Event), *get_args(Reference), Beat, OnShelf)
+_EVENTS: tuple[type[Struct], ...] = (*get_args(Event), *get_args(Reference), Beat, OnShelf, Open)
 _TWINS = {kind: _twin(kind, _LINES) for kind in _EVENTS}
 _TAGS = {kind: kind.__struct_config__.tag for kind in _EVENTS}
 _PLAINLY: dict[Any, Callable[[Any], Any]] = {Fen: int, Flag: int, Count: str, Price: str} | dict.fromkeys(

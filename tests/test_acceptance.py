@@ -33,9 +33,10 @@ from detectors.event import (
 )
 from detectors.finding import Verdict
 from detectors.judge import Judge
+from detectors.lead import quorate
 from replay.memory import Memory
 from replay.run import replay
-from tests.world import rising
+from tests.world import by_name, rising
 
 DAY, HOUR, MINUTE, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
 DEGREE = 111.195  # km along a meridian
@@ -46,7 +47,7 @@ YES = Flag(1)
 def alerts(*story: Event, known: Iterable[Reference] = ()) -> set[str]:
     """All that stands at the end: "red trace_code_repeat trace_code CODE"."""
     standing = replay([[*known, *story]], DETECTORS, on_crash=rising)
-    leads = (lead for found in standing.values() for lead in found)
+    leads = (lead for same in by_name(standing).values() for lead in quorate(same))
     return {f"{lead.level} {lead.detector} {lead.subject.kind} {lead.subject.id}" for lead in leads}
 
 
@@ -292,6 +293,17 @@ def test_12_a_patient_whose_bed_is_empty_and_whose_face_is_seen_30_km_away() -> 
     begin = at("04 09:00")
     checks = [look(at(day), "pass", "P", begin) for day in ("04 15:00", "05 08:10", "07 08:10", "07 15:10")]
     checks += [look(at(day), "not_found", "P", begin) for day in ("05 15:10", "06 08:10")]
+    bought = bill(at("05 17:00"), "PF", verify_mode="face")
+    assert alerts(*stay(begin, at("08 10:00")), *checks, bought, known=PLACES) == {
+        "red inpatient_concurrent_claim person P",
+        "orange ghost_bed_absence stay stay of P at H 03-04",
+    }
+
+
+def test_12_and_even_where_every_check_at_the_bed_says_that_the_patient_is_there() -> None:
+    begin = at("04 09:00")
+    days = ("04 15:00", "05 08:10", "05 15:10", "06 08:10", "06 15:10", "07 08:10", "07 15:10")
+    checks = [look(at(day), "pass", "P", begin) for day in days]
     bought = bill(at("05 17:00"), "PF", verify_mode="face")
     assert alerts(*stay(begin, at("08 10:00")), *checks, bought, known=PLACES) == {
         "red inpatient_concurrent_claim person P",

@@ -124,7 +124,7 @@ def test_durations_and_money_are_written_as_settings_write_them() -> None:
 
 def test_the_name_that_alerts_carry_gives_all_its_parts() -> None:
     ids = [entry["id"] for entry in json.loads(asked("ghost_bed_absence", "--json").stdout)]
-    assert ids == ["ghost_bed_absence", "ghost_bed_absence/round"]
+    assert ids == ["ghost_bed_absence", "ghost_bed_absence/round", "ghost_bed_absence/elsewhere"]
 
 
 @pytest.mark.parametrize("arguments", [(), ("card_batch_swipe",)], ids=["all", "one"])

@@ -10,12 +10,13 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from alerts.alert import Alert, alert_id
 from alerts.keeper import Changed, Table, alert_lines, keep, keep_in_memory
 from alerts.merge import merged
 from alerts.store import Store
-from detectors.finding import Lead, Level, UnitId, Verdict
+from detectors.finding import Lead, Level, Period, Quorum, UnitId, Verdict
 from tests.leads import NOON, lead, verdict
 
 LATER = NOON + timedelta(hours=6)
@@ -140,6 +141,37 @@ def test_an_alert_stands_while_one_of_its_units_says_it(store: Store) -> None:
     assert kinds(keep(store, [verdict(unit="code1", ticket=2)], NOON)) == ["changed"]
     assert only(store).amount_at_risk == "0.01"
     assert kinds(keep(store, [verdict(unit="code2", ticket=2)], NOON)) == ["withdrawn"]
+
+
+def part_of_case(unit: str, days: float, ticket: int = 1) -> Verdict:
+    """What a code adds to a case that it takes three of, within thirty days."""
+    own = lead("shop", at=NOON + timedelta(days=days), events=(f"sale of {unit}",))
+    quorum = Quorum(3, timedelta(days=30), "repeated_codes", "codes")
+    return verdict(replace(own, quorum=quorum, period=Period("2026-03", NOON, None)), unit=unit, ticket=ticket)
+
+
+def test_a_case_takes_as_many_units_as_it_says(store: Store) -> None:
+    assert kinds(keep(store, [part_of_case("code1", 1), part_of_case("code2", 2)], NOON)) == []
+    assert kinds(keep(store, [part_of_case("code3", 3)], NOON)) == ["created"]
+    alert = only(store)
+    assert set(alert.events) == {"sale of code1", "sale of code2", "sale of code3"}
+    assert (alert.figures[0].name, alert.figures[0].observed, alert.figures[0].threshold) == ("repeated_codes", 3, 3)
+    assert kinds(keep(store, [verdict(unit="code2", ticket=2)], NOON)) == ["withdrawn"]
+
+
+@pytest.mark.parametrize(
+    ("days", "stands"),
+    [
+        ((1, 15, 31), False),  # the first is just out of the window of the last
+        ((1.1, 15, 31), True),
+        ((-10, -9, 1), True),
+        ((-10, -9, -1), False),  # complete before the period began
+    ],
+)
+def test_units_make_a_case_within_a_window_that_ends_in_its_period(days: tuple[float, ...], stands: bool) -> None:
+    table = Table()
+    keep_in_memory(table, [part_of_case(f"code{n}", day) for n, day in enumerate(days)], NOON)
+    assert bool(table.alerts) is stands
 
 
 SAYERS = {

@@ -33,7 +33,8 @@ from detectors.event import (
     Swipe,
 )
 from detectors.file import File
-from detectors.finding import Law, Level, Subject
+from detectors.finding import Law, Lead, Level, Subject
+from detectors.lead import quorate
 from detectors.ledger import BILLS as BILLS_OF_ORG
 from detectors.ledger import CODE, DEPT, FEED, PERSON, RX, STOCK, TILL, VISIT, WARD, Ledger
 from detectors.unit import DAY, Cell, Day, Link, Month, Stay, Touched, Unit, Whole
@@ -192,12 +193,21 @@ def batches(arrivals: Sequence[Any], size: int) -> list[Sequence[Any]]:
 
 
 def leads(standing: Standing) -> set[str]:
-    """What stands open, in the words of a Case."""
+    """What stands open, in the words of a Case. What takes several units to stand is told unit by unit."""
     return {
         f"{lead.level} {lead.subject.kind} {lead.subject.id} {lead.period.name}: {' '.join(lead.events)}"
-        for said in standing.values()
-        for lead in said
+        for same in by_name(standing).values()
+        for lead in quorate(same)
     }
+
+
+def by_name(standing: Standing) -> dict[tuple[str, Subject, str], list[Lead]]:
+    """The leads of all units, by the alert that they speak of."""
+    found: dict[tuple[str, Subject, str], list[Lead]] = {}
+    for _, said in sorted(standing.items()):
+        for lead in said:
+            found.setdefault((lead.detector, lead.subject, lead.period.name), []).append(lead)
+    return found
 
 
 def said(standing: Standing) -> set[str]:

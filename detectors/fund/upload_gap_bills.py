@@ -18,6 +18,19 @@ from detectors.wording import hours
 CODED_DRUG = "101"  # list_type of western and Chinese patent drugs; herbal slices (102) carry no code (X14)
 
 
+class Codes(NamedTuple):
+    """Lines of coded drugs, and how many of them lack the code; those apart that the bureau lists as uncoded (X14)."""
+
+    lines: int
+    missing: int
+    listed: int
+    shows: Sequence[Settlement]
+
+    @property
+    def share(self) -> float:
+        return self.missing / self.lines if self.lines else 0.0
+
+
 class Sign(NamedTuple):
     """One reason to look: a clause of the sentence, its figures, the bills that show it, and what was tested."""
 
@@ -32,7 +45,8 @@ class Sign(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadGapBills:
-    """Fire on a day whose drugs lack trace codes in more than a tenth of the lines, or whose bills came in late.
+    """Fire on a day, or where little is sold a week, whose drugs lack trace codes in more than a tenth of the lines, or
+    whose bills came in late.
 
     Why:         a drug without its code can be sold twice; a bill that comes a day later is watched a day too late.
     Blind spots: codes that are typed in; goods that are not told as drugs (list_type); charges of a visit that are
@@ -44,7 +58,7 @@ class UploadGapBills:
     id: ClassVar[str] = "upload_gap/bills"
     of: ClassVar[Ledger] = BILLS
     reads: ClassVar[frozenset[Kind]] = frozenset({Settlement})
-    cell: ClassVar[Cell] = Day()
+    cell: ClassVar[Cell] = Day(before=6 * DAY)  # a store that sells little is judged by its week; ours
     links: ClassVar[tuple[Link[Any], ...]] = ()
     law: ClassVar[Law] = UPLOAD
     gate: ClassVar[Gate] = DAILY
@@ -58,8 +72,8 @@ class UploadGapBills:
     typed_in_share: float = 0.1  # of the day's bills, at least; ours
 
     def judge(self, unit: Unit) -> Iterator[Finding]:
-        bills = unit.own(Settlement)
-        signs = [*self.missing_codes(unit, bills), *self.late_bills(bills)]
+        day, week = unit.own(Settlement), unit.rows(Settlement)
+        signs = [*self.missing_codes(unit, day, week), *self.late_bills(day, week)]
         if signs:
             yield Finding(
                 level=max((sign.level for sign in signs), key=lambda level: level.rank),
@@ -74,46 +88,51 @@ class UploadGapBills:
                 hits=len(signs),
             )
 
-    def missing_codes(self, unit: Unit, bills: Sequence[Settlement]) -> Iterator[Sign]:
-        lines = missing = listed = 0
-        shows: list[Settlement] = []
-        for bill in bills:
-            drugs = [line for line in bill.lines if is_drug(unit, line, bill.happened_at)]
-            bare = [line for line in drugs if not line.traces]
-            excused = sum(is_uncoded(unit, unit.key, line.item, bill.happened_at) for line in bare)
-            lines, missing, listed = lines + len(drugs) - excused, missing + len(bare) - excused, listed + excused
-            if len(bare) > excused:
-                shows.append(bill)
-        if missing >= self.uncoded_lines and missing > self.uncoded * lines:
-            share = missing / lines
-            yield Sign(
-                Level.YELLOW if missing >= self.uncoded_many else Level.BLUE,
-                f"{lines}条药品明细中{missing}条没有追溯码，占{share:.1%}",
-                f"{missing} of {lines} drug lines carry no trace code, {share:.1%}",
-                (
-                    Figure("uncoded_share", round(share, 3), self.uncoded, "ratio"),
-                    Figure("uncoded_lines", missing, self.uncoded_lines, "lines"),
-                ),
-                shows,
-                (uncoded_stock(listed),),
-                Check(
-                    "现场核对无码药品的实物、进货票据和扫码记录",
-                    "look at the goods without a code, their purchase papers and the scans",
-                    shows[0].happened_at,
-                    shows[-1].happened_at,
-                ),
-            )
+    def missing_codes(self, unit: Unit, day: Sequence[Settlement], week: Sequence[Settlement]) -> Iterator[Sign]:
+        """Of the day; or, of a store that sells little, of the week that ends with it."""
+        today = codes_of(unit, day)
+        if not today.missing:
+            return
+        if self.are_many(today):
+            yield self.without_codes(today, "", "")
+        elif self.are_many(recent := codes_of(unit, week)):
+            yield self.without_codes(recent, "7天内", " within 7 days")
 
-    def late_bills(self, bills: Sequence[Settlement]) -> Iterator[Sign]:
-        """By how late most of them came, or how many were typed in after a cut."""
-        lags = [bill.received_at - bill.happened_at for bill in bills if bill.received_at is not None]
-        late = [bill for bill in bills if bill.late]
+    def are_many(self, codes: Codes) -> bool:
+        return codes.missing >= self.uncoded_lines and codes.missing > self.uncoded * codes.lines
+
+    def without_codes(self, codes: Codes, over: str, over_en: str) -> Sign:
+        lines, missing, share = codes.lines, codes.missing, codes.share
+        return Sign(
+            Level.YELLOW if missing >= self.uncoded_many else Level.BLUE,
+            f"{over}{lines}条药品明细中{missing}条没有追溯码，占{share:.1%}",
+            f"{missing} of {lines} drug lines{over_en} carry no trace code, {share:.1%}",
+            (
+                Figure("uncoded_share", round(share, 3), self.uncoded, "ratio"),
+                Figure("uncoded_lines", missing, self.uncoded_lines, "lines"),
+            ),
+            codes.shows,
+            (uncoded_stock(codes.listed),),
+            Check(
+                "现场核对无码药品的实物、进货票据和扫码记录",
+                "look at the goods without a code, their purchase papers and the scans",
+                codes.shows[0].happened_at,
+                codes.shows[-1].happened_at,
+            ),
+        )
+
+    def late_bills(self, day: Sequence[Settlement], week: Sequence[Settlement]) -> Iterator[Sign]:
+        """By how late most of them came, of the day or of its week; or how many were typed in after a cut."""
+        bills = day if len(lags_of(day)) >= self.lag_bills else week
+        lags, late = lags_of(bills), [bill for bill in bills if bill.late]
+        if not any(bill.late for bill in day):
+            return
         middle = median_of(lags)
         if len(lags) >= self.lag_bills and middle > self.lag:
             level, figure = Level.YELLOW, Figure("upload_lag", hours(middle), hours(self.lag), "h")
             zh = f"{len(lags)}笔结算的上传延迟中位数{hours(middle):g}小时"
             en = f"the median of {len(lags)} bills came in {hours(middle):g} h late"
-        elif len(late) >= self.typed_in and len(late) >= self.typed_in_share * len(bills):
+        elif bills is day and len(late) >= self.typed_in and len(late) >= self.typed_in_share * len(bills):
             level, figure = Level.BLUE, Figure("late_bills", len(late), self.typed_in, "bills")
             longest = max((bill.received_at or bill.happened_at) - bill.happened_at for bill in late)
             zh = f"{len(late)}笔结算迟于10分钟补传，最长{hours(longest):g}小时"
@@ -134,6 +153,23 @@ class UploadGapBills:
                 late[-1].happened_at,
             ),
         )
+
+
+def codes_of(unit: Unit, bills: Sequence[Settlement]) -> Codes:
+    lines = missing = listed = 0
+    shows: list[Settlement] = []
+    for bill in bills:
+        drugs = [line for line in bill.lines if is_drug(unit, line, bill.happened_at)]
+        bare = [line for line in drugs if not line.traces]
+        excused = sum(is_uncoded(unit, unit.key, line.item, bill.happened_at) for line in bare)
+        lines, missing, listed = lines + len(drugs) - excused, missing + len(bare) - excused, listed + excused
+        if len(bare) > excused:
+            shows.append(bill)
+    return Codes(lines, missing, listed, shows)
+
+
+def lags_of(bills: Sequence[Settlement]) -> list[timedelta]:
+    return [bill.received_at - bill.happened_at for bill in bills if bill.received_at is not None]
 
 
 def is_drug(unit: Unit, line: Line, at: datetime) -> bool:

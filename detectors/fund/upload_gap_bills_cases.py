@@ -18,6 +18,17 @@ def sold(clock: str, item: str, coded: bool = False, list_type: str = "101") -> 
     return settlement(f"04 {clock}", lines=(bought,), event_id=clock)
 
 
+def forgotten(day: str, code: str = "") -> Settlement:
+    """One drug without a code, or with this one."""
+    return settlement(
+        f"{day} 10:00", lines=(line("x", traces=(code,) if code else (), list_type="101"),), event_id=f"of {day}"
+    )
+
+
+def bought(day: str) -> Settlement:
+    return settlement(f"{day} 12:00", lines=(line("x", traces=("code",), list_type="101"),), event_id=f"fine {day}")
+
+
 def many(first: int, n: int, item: str = "x", coded: bool = False, list_type: str = "101") -> tuple[Settlement, ...]:
     """So many, from the minute ``first`` of ten o'clock on."""
     return tuple(sold(f"10:{first + k:02d}", item, coded, list_type) for k in range(n))
@@ -86,7 +97,36 @@ CASES = (
     Case("one of them was taken back", GAP, (*BARE, *CODED, reversal("04 12:00", BARE[0]), NEXT)),
     Case("told twice", GAP, (*BARE, *CODED, *BARE[:1], NEXT), THREE),
     Case("one told a day later", GAP, (*BARE[:2], *CODED, NEXT, BARE[2]), THREE),
+    Case(
+        "one a day in a small store: the third within seven days",
+        GAP,
+        (*(forgotten(f"{day:02}") for day in (4, 6, 10)), bought("07"), settlement("11 00:00", org="B", person="Z")),
+        ("blue org A 2024-03-10: of 04 of 06 of 10",),
+    ),
+    Case(
+        "the first of three is a week old",
+        GAP,
+        (*(forgotten(f"{day:02}") for day in (3, 6, 10)), bought("07"), settlement("11 00:00", org="B", person="Z")),
+    ),
+    Case(
+        "a commodity barcode is no trace code",
+        GAP,
+        (*(forgotten(f"{day:02}", "6901234567892") for day in (4, 6, 10)), settlement("11 00:00", org="B", person="Z")),
+        ("blue org A 2024-03-10: of 04 of 06 of 10",),
+    ),
     # late bills
+    Case(
+        "a small store: five bills of the week, most of them a day late",
+        GAP,
+        (
+            *(
+                settlement(f"{d:02} 10:00", received_at=at(f"{d + 2:02} 10:00"), event_id=f"of {d}")
+                for d in range(4, 9)
+            ),
+            settlement("09 00:00", org="B", person="Z"),
+        ),
+        ("yellow org A 2024-03-08: of 4 of 5 of 6 of 7 of 8",),
+    ),
     Case(
         "scenario 16: twenty bills typed in after a cut, told in blue (X16)",
         GAP,

@@ -4,14 +4,25 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from statistics import median
 from typing import Any, ClassVar, NamedTuple
 
-from detectors.baseline import daily_counts, robust_z
+from detectors.baseline import daily_counts, peers_counts, robust_z
 from detectors.detector import Finding, Gate
-from detectors.event import Admission, CalendarRecord, Discharge, Kind, PersonRecord, Settlement, day_of
+from detectors.event import (
+    Admission,
+    CalendarRecord,
+    Discharge,
+    Kind,
+    Open,
+    OrgRecord,
+    PersonRecord,
+    Settlement,
+    day_of,
+)
 from detectors.exclusions import (
     FROM_EMERGENCY,
-    MASS_DAY,
+    GATHERS,
     applied,
     data_missing,
     not_applicable,
@@ -19,13 +30,14 @@ from detectors.exclusions import (
 )
 from detectors.file import File
 from detectors.finding import Check, Exclusion, Figure, Law, Level, Subject
-from detectors.ledger import DEPT, PERSON, VISIT, Ledger
+from detectors.ledger import DEPT, PEERS, PERSON, VISIT, Ledger
 from detectors.settlement_kinds import OUT_PATIENT, MedTypes, is_one_of
 from detectors.unit import DAY, HOUR, MINUTE, Cell, Day, Link, Touched, Unit, day_end, day_start, stay_key
 from detectors.wording import how_long, how_long_en
 
+# 28 days of history, and 9 more in which a department that is not busy shows that it was open by then
+BEFORE = 37 * DAY
 CAMERA = 10 * MINUTE  # recordings to ask for, before and after (domain.md 6.3)
-X10 = MASS_DAY | {"outbreak"}  # kinds of ref.calendar that gather patients; a holiday does not
 # Nobody sees the out-patient clinic on the day of these: chemotherapy and radiotherapy, dialysis, birth; day surgery.
 # Source: domain.md 2.3, X07 and X08.
 PLANNED_ILLNESSES = ("Z51.0", "Z51.1", "Z51.2", "Z49", "O")
@@ -49,7 +61,23 @@ def batch_of_stay(row: Discharge | Settlement, visit: File, now: datetime) -> It
         yield from windows_of(admission)
 
 
+def batches_of_peers(admission: Admission, dept: File, now: datetime) -> Iterator[Touched]:
+    """An admission that comes a week late, or later, moves what is usual for all who have the department."""
+    first = day_of(admission.happened_at)
+    last = min(day_of(now), first + BEFORE)
+    for late in range(7, (last - first).days + 1):
+        for open_ in dept.kinds.get(Open, ()):
+            yield Touched(f"{open_.event_id}/{admission.dept}", (first + late * DAY).isoformat())
+
+
+def nobody(admission: Admission, dept: File, now: datetime) -> tuple[Touched, ...]:
+    """Who is concerned, OPEN_ELSEWHERE tells."""
+    return ()
+
+
 VISITS_OF_PERSON = Link(ledger=PERSON, reads=frozenset({Settlement}), units=admitted_that_day)
+OPEN_ELSEWHERE: Link[Any] = Link(ledger=PEERS, reads=frozenset({Open}), units=batches_of_peers)
+ELSEWHERE = Link(ledger=DEPT, reads=frozenset({Admission}), units=nobody)
 END_OF_STAY = Link(ledger=VISIT, reads=frozenset({Discharge, Settlement}), units=batch_of_stay)
 
 
@@ -58,6 +86,14 @@ class Window(NamedTuple):
 
     over: timedelta
     rows: Sequence[Admission]
+
+
+class Usual(NamedTuple):
+    """What a batch of 24 hours was compared with. peers: their number; 0: with the department's own weeks."""
+
+    z: float
+    median: float
+    peers: int
 
 
 class Group(NamedTuple):
@@ -69,10 +105,10 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A full window, and what its patients have in common. ``z``: None where only the two hours are judged."""
+    """A full window, and what its patients have in common. ``usual``: None where only the two hours are judged."""
 
     window: Window
-    z: float | None
+    usual: Usual | None
     illness: Group
     village: Group
     employer: Group
@@ -102,7 +138,7 @@ class BatchAdmission:
 
     Why:         patients are paid, fetched by car and admitted in a row without anybody having examined them.
     Blind spots: patients spread over departments, hours or diagnoses; admissions that name no diagnosis; 24 hours of a
-                 department that admitted nobody 28 to 37 days before (peers cannot be compared yet).
+                 department that admitted nobody 28 to 37 days before, where fewer than five peers have it.
     False alarm: an accident; a screening that nobody registered with the bureau (X10); patients examined days before.
                  Emergencies and planned care count as examined.
     Source:      docs/domain.md C4; SPEC 3.1 and readings 5 for what is usual.
@@ -111,9 +147,8 @@ class BatchAdmission:
     id: ClassVar[str] = "batch_admission"
     of: ClassVar[Ledger] = DEPT
     reads: ClassVar[frozenset[Kind]] = frozenset({Admission})
-    # 28 days of history, and 9 more in which a department that is not busy shows that it was open by then
-    cell: ClassVar[Cell] = Day(before=37 * DAY)
-    links: ClassVar[tuple[Link[Any], ...]] = (VISITS_OF_PERSON, END_OF_STAY)
+    cell: ClassVar[Cell] = Day(before=BEFORE)
+    links: ClassVar[tuple[Link[Any], ...]] = (VISITS_OF_PERSON, END_OF_STAY, OPEN_ELSEWHERE, ELSEWHERE)
     law: ClassVar[Law] = Law("20", "第四十条第一项")
 
     persons: int = 5  # in ``quick``; domain.md C4
@@ -132,7 +167,7 @@ class BatchAdmission:
     @property
     def gate(self) -> Gate:
         """So many at all: one more long ago changes what is usual."""
-        return Gate(rows=min(self.persons, self.many), within=37 * DAY)
+        return Gate(rows=min(self.persons, self.many), within=BEFORE)
 
     def judge(self, unit: Unit) -> Iterator[Finding]:
         today = unit.own(Admission)
@@ -162,15 +197,15 @@ class BatchAdmission:
         illness = commonest(row.diagnosis[: self.same_letters].upper() for row in rows)
         if illness.persons < self.same_illness * n:
             return None
-        z = None
+        usual = None
         if window.over > self.quick:
-            z = unusualness(unit, n)
-            if z is None or z < self.unusual:
+            usual = compared(unit, window)
+            if usual is None or usual.z < self.unusual:
                 return None
         records = [unit.fact(PersonRecord, row.person, row.happened_at) for row in rows]
         batch = Batch(
             window=window,
-            z=z,
+            usual=usual,
             illness=illness,
             village=commonest(record.village if record else "" for record in records),
             employer=commonest(record.employer if record else "" for record in records),
@@ -208,14 +243,14 @@ class BatchAdmission:
             shows=rows,
             also=[*ends, *bills],
             figures=self.figures(main),
-            exclusions=(taken_back(), mass_days(gathered), *([peers_unknown()] if main.z is not None else [])),
+            exclusions=(taken_back(), mass_days(gathered), *([seasonal(main.usual)] if main.usual else [])),
             checks=checks(main),
             at_risk=fund,
             fund=fund,
         )
 
     def figures(self, batch: Batch) -> tuple[Figure, ...]:
-        quick = batch.z is None
+        quick, usual = batch.usual is None, batch.usual
         shares = (
             ("same_diagnosis_share", batch.illness.persons, self.same_illness),
             ("same_origin_share", batch.origin.persons, self.same_origin),
@@ -225,7 +260,7 @@ class BatchAdmission:
         return (
             Figure("admissions", batch.n, self.persons if quick else self.many, "persons"),
             Figure("within_hours", (self.quick if quick else DAY) // HOUR, None, "h"),
-            *([] if batch.z is None else [Figure("robust_z", round(batch.z, 1), self.unusual, "")]),
+            *([Figure("robust_z", round(usual.z, 1), self.unusual, "")] if usual else []),
             *(Figure(name, round(persons / batch.n, 2), threshold, "ratio") for name, persons, threshold in shares),
         )
 
@@ -241,7 +276,7 @@ def is_gathered(unit: Unit, row: Admission) -> bool:
     places = filter(None, (row.org, record.village if record else ""))
     day = day_of(row.happened_at)
     entries = [entry for place in places for entry in unit.records(CalendarRecord, f"{day}/{place}")]
-    return any(entry.kind in X10 and entry.valid_from <= row.happened_at for entry in entries)
+    return any(entry.kind in GATHERS and entry.valid_from <= row.happened_at for entry in entries)
 
 
 def commonest(names: Iterable[str]) -> Group:
@@ -249,10 +284,25 @@ def commonest(names: Iterable[str]) -> Group:
     return Group(*max(counts.items(), key=lambda item: (item[1], item[0]), default=("", 0)))
 
 
-def unusualness(unit: Unit, n: int) -> float | None:
-    """Robust z of so many in 24 hours; None while the department is not known for long enough."""
-    usual = daily_counts(unit.rows(Admission), day_of(unit.span.start))
-    return None if usual is None else robust_z(n, usual)
+def compared(unit: Unit, window: Window) -> Usual | None:
+    """With the department's own weeks, else with its peers'; None where neither is known for long enough."""
+    day, n = day_of(unit.span.start), len(window.rows)
+    if own := daily_counts(unit.rows(Admission), day):
+        return Usual(robust_z(n, own), median(own), 0)
+    for peers in peers_of(unit, window.rows[-1].happened_at):
+        if known := peers_counts(peers, day):
+            counts = [count for of_one in known for count in of_one]
+            return Usual(robust_z(n, counts), median(counts), len(known))
+    return None
+
+
+def peers_of(unit: Unit, at: datetime) -> Iterator[Iterable[list[Admission]]]:
+    """The same department at institutions of one type, level and district; then of the type and level (readings 5)."""
+    org, _, dept = unit.key.partition("/")
+    record = unit.fact(OrgRecord, org, at)
+    for group in record.groups if record else ():
+        others = [peer.org for peer in unit.members(OrgRecord, group, at) if peer.org != org]
+        yield unit.look_many(ELSEWHERE, Admission, [f"{other}/{dept}" for other in others]).values()
 
 
 def left_on(unit: Unit, row: Admission) -> str:
@@ -275,11 +325,19 @@ def mass_days(left_out: int) -> Exclusion:
     )
 
 
-def peers_unknown() -> Exclusion:
-    return data_missing(
+def seasonal(usual: Usual) -> Exclusion:
+    """X11: what is usual on that weekday."""
+    if not usual.peers:
+        return data_missing(
+            "X11",
+            f"只与本科室同星期的历史（中位数{usual.median:g}人）比较，未与同类机构比较",
+            f"compared with its own same weekdays only (median {usual.median:g}), not with its peers",
+        )
+    return not_applicable(
         "X11",
-        "只与本科室同星期的历史比较，未与同类机构比较",
-        "compared with its own same weekdays only, not with its peers",
+        f"本科室历史不足28天，与{usual.peers}家同类机构同科室同星期（中位数{usual.median:g}人）比较",
+        f"known for less than 28 days: compared with the same weekdays of {usual.peers} peers "
+        f"(median {usual.median:g})",
     )
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from detectors.case import Case, admission, at, discharge, mass_day, person, reversal, settlement
-from detectors.event import Admission, AdmissionReversal, CalendarRecord, Discharge, PersonRecord, Settlement
+from detectors.case import Case, admission, at, discharge, mass_day, org, person, reversal, settlement
+from detectors.event import Admission, AdmissionReversal, CalendarRecord, Discharge, OrgRecord, PersonRecord, Settlement
 from detectors.hospital.batch_admission import BatchAdmission
 from detectors.unit import DAY, MINUTE
 
@@ -58,12 +58,27 @@ def outbreak(**more: Any) -> CalendarRecord:
     return mass_day("29", kind="outbreak", **more)
 
 
+def hospitals(names: str, area: str = "330101", level: str = "3") -> tuple[OrgRecord, ...]:
+    return tuple(org(name, kind="hospital", level=level, area=area) for name in names)
+
+
+def elsewhere(*counts: int, weeks: int = 1, dept: str = "D") -> tuple[Admission, ...]:
+    """So many at each of P, Q, R, S, T, on the last of the Fridays before 29 March."""
+    since = f"{29 - 7 * weeks:02} 09:00"
+    return tuple(
+        row
+        for name, count in zip("PQRST", counts, strict=False)
+        for row in usual(*(count,) * weeks, since=since, name=f"{name}{weeks}", org=name, dept=dept)
+    )
+
+
 VILLAGERS = people(FIVE, village="V")
 EIGHT = "ABCDEFGH"
 # ten in 24 hours, never five in two; Friday 29 March
 SPREAD = bus("28 22:30", TEN, minutes=60)
 SPREAD_FIRES = fires(TEN)
 QUIET_FRIDAYS = usual(1, 1, 1, 1)
+NEIGHBOURS = hospitals("HPQRST")
 
 CASES = (
     Case(
@@ -243,6 +258,45 @@ CASES = (
         "what was uploaded less than three days after its day does",
         BATCH,
         (*QUIET_FRIDAYS, *usual(0, 0, 9, 9, name="late", received_at=at("18 23:59")), *SPREAD),
+    ),
+    Case(
+        "ten in a day of a new department, where one is usual at five peers",
+        BATCH,
+        (*elsewhere(1, 1, 1, 1, 1), *SPREAD),
+        fires=SPREAD_FIRES,
+        known=NEIGHBOURS,
+        excluded=("X11 not_applicable",),
+    ),
+    Case("four peers are too few", BATCH, (*elsewhere(1, 1, 1, 1), *SPREAD), known=NEIGHBOURS),
+    # median 6, spread 0, taken as 1: ten is 4.0 above; of 6, 6, 7, 7, 7: median 7, 3.0 above
+    Case("six are usual at the peers", BATCH, (*elsewhere(6, 6, 6, 6, 6), *SPREAD), SPREAD_FIRES, NEIGHBOURS),
+    Case("mostly seven are usual at the peers", BATCH, (*elsewhere(6, 6, 7, 7, 7), *SPREAD), known=NEIGHBOURS),
+    Case(
+        "all weeks of the peers count that are known",
+        BATCH,
+        (*elsewhere(1, 1, 1, 1, 1), *elsewhere(9, 9, 9, 9, weeks=2), *SPREAD),
+        known=NEIGHBOURS,
+    ),
+    Case(
+        "peers of the district are too few: those of all districts count",
+        BATCH,
+        (*elsewhere(1, 1, 1, 1, 1), *SPREAD),
+        fires=SPREAD_FIRES,
+        known=(*hospitals("HPQRS"), *hospitals("T", area="330102")),
+    ),
+    Case(
+        "a hospital of another level is no peer",
+        BATCH,
+        (*elsewhere(1, 1, 1, 1, 1), *SPREAD),
+        known=(*hospitals("HPQRS"), *hospitals("T", level="1")),
+    ),
+    Case("another department is none", BATCH, (*elsewhere(1, 1, 1, 1, 1, dept="E"), *SPREAD), known=NEIGHBOURS),
+    Case("nothing is known of the hospital", BATCH, (*elsewhere(1, 1, 1, 1, 1), *SPREAD), known=hospitals("PQRST")),
+    Case(
+        "with four weeks of its own it is compared with itself",
+        BATCH,
+        (*usual(7, 7, 7, 7), *elsewhere(1, 1, 1, 1, 1), *SPREAD),
+        known=NEIGHBOURS,
     ),
     Case(
         "the batch's own hours are judged whatever is usual",

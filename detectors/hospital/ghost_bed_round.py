@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, ClassVar, NamedTuple
 
 from detectors.bedside import EXEMPT_WARDS, is_exempt
@@ -12,18 +12,46 @@ from detectors.exclusions import approved_leave, device_alive, exempt_ward
 from detectors.file import File
 from detectors.finding import Check, Figure, Law, Level, Period, Subject
 from detectors.ledger import VISIT, WARD, Ledger
-from detectors.unit import DAY, HOUR, MINUTE, Cell, Link, Touched, Unit, Whole
+from detectors.unit import DAY, HOUR, MINUTE, Cell, Link, Span, Touched, Unit
 
 CAMERA = 10 * MINUTE  # recordings to ask for, before and after (domain.md 6.3)
 EXPECTED = frozenset({"pass", "face_mismatch", "not_found", "refused"})  # on leave: not expected; the rest: unknown
+LONGEST_ROUND = 3 * HOUR
 SILENT = frozenset({"device_error", "timeout"})
+
+
+def days_seeing(moment: datetime) -> list[str]:
+    """Of these days the units show it: its own, the next one, and the one before if a round of that may reach it."""
+    days = (day_of(moment - LONGEST_ROUND), day_of(moment), day_of(moment) + DAY)
+    return [day.isoformat() for day in dict.fromkeys(days)]
+
+
+@dataclass(frozen=True, slots=True)
+class RoundsOfDay:
+    """One day in +08:00, in which rounds begin; shown with the day before it, and as much after it as a round lasts.
+
+    What is cut by the day can be judged for as long as it is remembered; a whole ward's file could not.
+    """
+
+    def touched(self, arrival: Any, file: File) -> Iterable[str]:
+        """Any: an Event of any kind."""
+        return days_seeing(arrival.happened_at)
+
+    def span(self, cell: str, file: File) -> Span:
+        start = datetime.combine(date.fromisoformat(cell), time(), CHINA)
+        return Span(start - DAY, start, start + DAY + LONGEST_ROUND)
+
+    def period(self, cell: str, file: File) -> Period:
+        start = self.span(cell, file).start
+        return Period(cell, start, start + DAY)
 
 
 def wards_of(leave: Leave, visit: File, now: datetime) -> Iterator[Touched]:
     """A leave explains empty beds wherever the patient was looked for."""
     for check in visit.kinds.get(Presence, ()):
         if check.check_type == "surprise":
-            yield Touched(f"{check.org}/{check.ward}")
+            for day in days_seeing(check.happened_at):
+                yield Touched(f"{check.org}/{check.ward}", day)
 
 
 LEAVES_OF_VISIT = Link(ledger=VISIT, reads=frozenset({Leave}), units=wards_of)
@@ -67,7 +95,7 @@ class GhostBedRound:
     id: ClassVar[str] = "ghost_bed_absence/round"  # speaks as ghost_bed_absence, of a ward instead of a stay
     of: ClassVar[Ledger] = WARD
     reads: ClassVar[frozenset[Kind]] = frozenset({Presence})
-    cell: ClassVar[Cell] = Whole()
+    cell: ClassVar[Cell] = RoundsOfDay()
     links: ClassVar[tuple[Link[Any], ...]] = (LEAVES_OF_VISIT,)
     law: ClassVar[Law] = Law("11", "第三十八条第一项")
 
@@ -75,6 +103,11 @@ class GhostBedRound:
     in_bed: float = 0.7  # of these; less than this fires; domain.md C1(e)
     round_lasts: timedelta = HOUR  # from its first check; readings 6
     exempt_wards: str = EXEMPT_WARDS
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a round beyond what its cell shows."""
+        if self.round_lasts > LONGEST_ROUND:
+            raise ValueError(f"round_lasts: at most {LONGEST_ROUND // HOUR}h, since no more of the next day is shown")
 
     @property
     def gate(self) -> Gate:
@@ -84,13 +117,11 @@ class GhostBedRound:
         ward = unit.key.partition("/")[2]
         if not ward or is_exempt(self.exempt_wards, ward):
             return
-        days: dict[date, list[Round]] = {}
-        for checks in self.rounds(unit.rows(Presence)):
-            round_ = look_again(unit, checks)
-            if len(round_.looks) >= self.expected and round_.ratio < self.in_bed:
-                days.setdefault(day_of(checks[0].happened_at), []).append(round_)
-        for day, rounds in days.items():
-            yield self.finding(unit, ward, day, rounds)
+        day = day_of(unit.span.start)
+        begun = (checks for checks in self.rounds(unit.rows(Presence)) if day_of(checks[0].happened_at) == day)
+        rounds = [look_again(unit, checks) for checks in begun]
+        if empty := [one for one in rounds if len(one.looks) >= self.expected and one.ratio < self.in_bed]:
+            yield self.finding(unit, ward, empty)
 
     def rounds(self, checks: Sequence[Presence]) -> Iterator[list[Presence]]:
         """Each begins with the first surprise check after the hour of the one before."""
@@ -105,14 +136,13 @@ class GhostBedRound:
         if piece:
             yield piece
 
-    def finding(self, unit: Unit, ward: str, day: date, rounds: Sequence[Round]) -> Finding:
+    def finding(self, unit: Unit, ward: str, rounds: Sequence[Round]) -> Finding:
         worst = min(rounds, key=lambda round_: round_.ratio)
         n, there, since = len(worst.looks), worst.there, worst.looks[0].happened_at
-        start = datetime(day.year, day.month, day.day, tzinfo=CHINA)
+        start = unit.span.start
         return Finding(
             level=Level.ORANGE,
             subject=Subject("area", unit.key),
-            period=Period(day.isoformat(), start, start + DAY),
             zh=f"突击核验应在床{n}人，实际在床{there}人，在床率{worst.ratio:.1%}，不到{self.in_bed:.0%}。",
             en=(
                 f"{there} of {n} expected patients were in bed on an unannounced round: "

@@ -17,8 +17,10 @@ def surprise(
     "f" another face, "r" refused. Of A at 09:00: "A/05/09:00"."""
     told = {"+": "pass", "-": "not_found", "l": "on_leave", "e": "device_error", "t": "timeout"}
     told |= {"f": "face_mismatch", "r": "refused"}
+    more = {"check_type": "surprise", **more}
+    digits = len("05 09:00") - len(when)
     return tuple(
-        check(f"{when}{minute:02}", told[result], person, ward=ward, **{"check_type": "surprise", **more})
+        check(f"{when}{minute:0{digits}}", told[result], person, ward=ward, **more)
         for minute, (person, result) in enumerate(zip(persons, results, strict=True))
     )
 
@@ -100,6 +102,17 @@ CASES = (
                 *("A/05/15:00", "B/05/15:01", "C/05/15:02", "D/05/15:03", "E/05/15:04"),
             ),
         ),
+    ),
+    Case(
+        "a round across midnight is of the evening, and one round",
+        ROUND,
+        (*surprise("--+++", "ABCDE", when="05 23:5"), *surprise("--+++", "FGHIJ", when="06 00:0")),
+        fires=(empty("A/05/23:50", "B/05/23:51", "F/06/00:00", "G/06/00:01"),),
+    ),
+    Case(
+        "half a round before midnight, half of one long after",
+        ROUND,
+        (*surprise("--+++", "ABCDE", when="05 23:0"), *surprise("--+++", "FGHIJ", when="06 00:1")),
     ),
     Case(
         "half of two wards",

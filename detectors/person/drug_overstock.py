@@ -12,11 +12,10 @@ from detectors.exclusions import applied, confirmed_exception, data_missing, not
 from detectors.file import File
 from detectors.finding import Check, Exclusion, Figure, Law, Level, Subject
 from detectors.ledger import PERSON, Ledger, is_goods
-from detectors.settlement_kinds import IN_PATIENT, MedTypes, is_one_of
+from detectors.settlement_kinds import CHRONIC, IN_PATIENT, MedTypes, is_one_of
 from detectors.supply import MEMORY, NOTHING, Stock, Supply, lasting, positive, stock_at, supplies
 from detectors.unit import DAY, MINUTE, Cell, Link, Month, Unit
 
-CHRONIC: MedTypes = ("14",)  # chronic and special diseases, for which one must be registered (X06)
 CAMERA = 10 * MINUTE  # recordings to ask for, before and after (domain.md 6.3)
 SHOWN = 3  # purchases whose recordings are asked for
 

@@ -2,19 +2,51 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, ClassVar, NamedTuple
 
 from detectors.detector import Finding, Gate
-from detectors.event import Admission, AdmissionChange, Discharge, Kind, OrgRecord, Settlement, day_of
+from detectors.event import CHINA, NEVER, Admission, AdmissionChange, Discharge, Kind, OrgRecord, Settlement, day_of
 from detectors.exclusions import PLANNED_DIAGNOSES, PLANNED_MED_TYPES, planned_readmission
+from detectors.file import File
 from detectors.finding import Applies, Check, Exclusion, Figure, Law, Level, Period, Subject
 from detectors.ledger import PERSON, Ledger
 from detectors.month import month_of
 from detectors.settlement_kinds import MedTypes
 from detectors.stays import Admissions
-from detectors.unit import Cell, Link, Unit, Whole, stay_key
+from detectors.unit import DAY, Cell, Link, Span, Unit, stay_key
 from detectors.wording import yuan, yuan_en
+
+LONGEST_PAUSE = 61 * DAY  # at home, between two stays; ours
+BEFORE = 366 * DAY  # of which the stay before is looked for, with its beginning; ours
+
+
+@dataclass(frozen=True, slots=True)
+class MonthOfReturn:
+    """A month in +08:00, of the stays that begin in it; shown with the year before them, and all that comes after.
+
+    A stay's discharge and bill come later, also in another month. What is cut by the month can be judged for as long as
+    it is remembered; all of a person's stays could not.
+    """
+
+    def touched(self, arrival: Any, file: File) -> Iterable[str]:
+        """Those of the stay itself, and of the stays that may follow it. Any: an Event of any kind."""
+        moment, visit = arrival.happened_at, getattr(arrival, "visit", "")
+        begun = [moment] if isinstance(arrival, Admission) else []
+        begun += [stay.happened_at for stay in file.kinds.get(Admission, ()) if stay.visit == visit]
+        if not begun:
+            return ()
+        ends = (end.happened_at for end in file.kinds.get(Discharge, ()) if end.visit == visit)
+        until = max(moment, *begun, *ends) + LONGEST_PAUSE
+        later = [s.happened_at for s in file.kinds.get(Admission, ()) if min(begun) <= s.happened_at <= until]
+        return list(dict.fromkeys(month_of(one).name for one in (*begun, *later)))
+
+    def span(self, cell: str, file: File) -> Span:
+        month = self.period(cell, file)
+        return Span(month.since - BEFORE, month.since, NEVER)
+
+    def period(self, cell: str, file: File) -> Period:
+        return month_of(datetime.combine(date.fromisoformat(f"{cell}-01"), time(), CHINA))
 
 
 class Pair(NamedTuple):
@@ -53,7 +85,7 @@ class ReadmissionSplit:
 
     Why:         each stay is paid as a case of its own, and each has its own deductible and ceiling.
     Blind spots: another diagnosis for the second stay; another house that shares no registered owner; a stay without a
-                 diagnosis.
+                 diagnosis; a first stay that began more than a year before.
     False alarm: what is planned in courses: X08. A relapse cannot be told from a split stay.
     Source:      docs/domain.md C3; readings.md 6: the second stay's diagnosis is the admission's, else the discharge's.
     """
@@ -61,7 +93,7 @@ class ReadmissionSplit:
     id: ClassVar[str] = "readmission_split"
     of: ClassVar[Ledger] = PERSON
     reads: ClassVar[frozenset[Kind]] = frozenset({Admission, AdmissionChange, Discharge, Settlement})
-    cell: ClassVar[Cell] = Whole()  # a stay's own cell ends with the discharge, and its bill comes after
+    cell: ClassVar[Cell] = MonthOfReturn()
     links: ClassVar[tuple[Link[Any], ...]] = ()
     law: ClassVar[Law] = Law("11", "第三十八条第一项", "GZ10000204001000")
     gate: ClassVar[Gate] = Admissions(rows=2, within=timedelta.max)
@@ -72,13 +104,17 @@ class ReadmissionSplit:
     planned_diagnoses: tuple[str, ...] = PLANNED_DIAGNOSES
     planned_med_types: MedTypes = PLANNED_MED_TYPES
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a pause beyond what its cell looks for."""
+        if self.within * DAY >= LONGEST_PAUSE:
+            raise ValueError(f"within: less than {LONGEST_PAUSE // DAY} days, since no later stay is judged again")
+
     def judge(self, unit: Unit) -> Iterator[Finding]:
-        months: dict[Period, list[Split]] = {}
-        for second in unit.rows(Admission):
-            if (split := self.split(unit, second)) is not None:
-                months.setdefault(month_of(second.happened_at), []).append(split)
-        for month, splits in months.items():
-            yield self.finding(unit, month, splits)
+        month = month_of(unit.span.start)
+        second = [stay for stay in unit.own(Admission) if stay.happened_at < (month.to or NEVER)]
+        splits = [split for stay in second if (split := self.split(unit, stay)) is not None]
+        if splits:
+            yield self.finding(unit, splits)
 
     def split(self, unit: Unit, second: Admission) -> Split | None:
         """With the latest stay that it goes on from, unless it was planned to."""
@@ -110,7 +146,7 @@ class ReadmissionSplit:
     def same_illness(self, one: str, other: str) -> bool:
         return bool(one and other) and one[: self.same_letters].upper() == other[: self.same_letters].upper()
 
-    def finding(self, unit: Unit, month: Period, splits: Sequence[Split]) -> Finding:
+    def finding(self, unit: Unit, splits: Sequence[Split]) -> Finding:
         worst = max(splits, key=lambda split: (split.level.rank, -split.pair.days_home))
         pair = worst.pair
         stays = {stay_key(stay) for split in splits for stay in (split.pair.first, split.pair.second)}
@@ -120,7 +156,6 @@ class ReadmissionSplit:
         return Finding(
             level=worst.level,
             subject=Subject("person", unit.key),
-            period=month,
             zh=in_chinese(pair, both),
             en=in_english(pair, both),
             shows=[row for split in splits for row in (split.pair.first, split.pair.discharge, split.pair.second)],

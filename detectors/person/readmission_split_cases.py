@@ -54,6 +54,12 @@ CASES = (
         home("04-05 23:59"),
         fires=("yellow person P 2024-04: in out back",),
     ),
+    Case(
+        "the diagnosis of the second stay is told at its end, in the next month",
+        SPLIT,
+        (*home("28 09:00", left="20 10:00", diagnosis=""), discharge("04-03 10:00", visit="2", diagnosis="I10.x02")),
+        fires=(SPLIT_IN_MARCH,),
+    ),
     Case("twenty-nine days at home", SPLIT, home("04-06 00:00")),
     Case("out and in again on one day", SPLIT, home("08 15:00"), fires=(SPLIT_IN_MARCH,)),
     Case(

@@ -74,7 +74,8 @@ class CardBatchSwipe:
     Blind spots: credentials used between honest customers, or slowly; a session across midnight; events that name
                  neither terminal nor operator.
     False alarm: a screening that nobody registered with the bureau (X10); a neighbour who buys for a whole house,
-                 since only households are known (X02).
+                 since only households are known (X02). At a clinic of an employer or a school, or in a nursing home, a
+                 common origin says nothing (X18); equal baskets and amounts still do.
     Source:      domain.md B2, readings 6, SPEC 3.1. The limits are proposals, to be calibrated by replay.
     """
 

@@ -8,11 +8,12 @@ from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple
 
 from detectors.detector import Finding, Gate
-from detectors.event import Kind, Settlement, SettlementReversal
+from detectors.event import Fee, Kind, Settlement, SettlementReversal
 from detectors.exclusions import not_applicable
 from detectors.file import File, order
 from detectors.finding import Check, Exclusion, Figure, Law, Level, Subject
 from detectors.ledger import PERSON, Ledger, is_goods
+from detectors.stays import lines_of_bill
 from detectors.unit import DAY, HOUR, MINUTE, Cell, Link, Month, Unit
 from detectors.wording import day_en, day_zh, hours, how_long, how_long_en, yuan, yuan_en
 
@@ -26,7 +27,7 @@ class Reversals(Gate):
     """Judge only where the file holds so many reversals, whenever they were."""
 
     def opens(self, arrival: Any, file: File, kinds: Iterable[Kind]) -> bool:
-        """Any: a Settlement or a SettlementReversal."""
+        """Any: an Event of any kind."""
         return len(file.kinds.get(SettlementReversal, ())) >= self.rows
 
 
@@ -73,7 +74,7 @@ class EmptySwipeReverse:
 
     id: ClassVar[str] = "empty_swipe_reverse"
     of: ClassVar[Ledger] = PERSON
-    reads: ClassVar[frozenset[Kind]] = frozenset({Settlement, SettlementReversal})
+    reads: ClassVar[frozenset[Kind]] = frozenset({Settlement, SettlementReversal, Fee})
     cell: ClassVar[Cell] = Month(before=BEFORE)
     links: ClassVar[tuple[Link[Any], ...]] = ()
     law: ClassVar[Law] = Law("24", "第四十条第三项")
@@ -107,11 +108,12 @@ class EmptySwipeReverse:
         taken_back = unit.taken_back()
         # what follows may be taken back in its turn
         bills = sorted((*unit.rows(Settlement), *(bill for _, bill in taken_back)), key=order)
+        fees = unit.rows(Fee)
         for reversal, bill in sorted(taken_back, key=lambda pair: order(pair[1])):
             if timedelta(0) <= reversal.happened_at - bill.happened_at <= self.quick:
                 later = [other for other in bills if self.follows(other, reversal)]
-                for item in goods(bill):
-                    again = next((other for other in later if item in goods(other)), None)
+                for item in goods(bill, fees):
+                    again = next((other for other in later if item in goods(other, fees)), None)
                     if again is not None:
                         found[bill.org, item].append(Cycle(bill, reversal, again))
         return found
@@ -175,9 +177,10 @@ class EmptySwipeReverse:
         )
 
 
-def goods(bill: Settlement) -> list[str]:
+def goods(bill: Settlement, fees: Sequence[Fee]) -> list[str]:
     """What was handed over; nothing of a refund."""
-    return list(dict.fromkeys(line.item for line in bill.lines if is_goods(line) and line.count > 0 <= line.amount))
+    lines = lines_of_bill(bill, fees)
+    return list(dict.fromkeys(line.item for line in lines if is_goods(line) and line.count > 0 <= line.amount))
 
 
 def taken_back_at(one: Round) -> datetime:

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from detectors.case import Case, line, reversal, settlement
-from detectors.event import Count, Event, Fen, Settlement, SettlementReversal
+from detectors.event import Count, Event, Fee, Fen, Settlement, SettlementReversal
 from detectors.pharmacy.empty_swipe_reverse import EmptySwipeReverse
 from detectors.unit import HOUR, MINUTE, SECOND
 
@@ -62,7 +62,32 @@ THREE = story(FIRST, SECOND_ONE, THIRD)
 THREE_FIRES = fires("04 09:00", "06 09:00", "08 09:00")
 RETRIES = one_evening(5, over=38 * SECOND)  # four reversals in two and a half minutes
 
+
+def told_apart(of: Cycle) -> tuple[Event, ...]:
+    """The same, with the lines uploaded before their bills."""
+    bills = [event for event in of if isinstance(event, Settlement)]
+    rest = [event for event in of if not isinstance(event, Settlement)]
+    fees = [
+        Fee(
+            event_id=f"fee of {bill.event_id}",
+            happened_at=bill.happened_at - SECOND,
+            org=bill.org,
+            person=bill.person,
+            visit=bill.visit,
+            lines=bill.lines,
+        )
+        for bill in bills
+    ]
+    return (*fees, *(replace(bill, lines=()) for bill in bills), *rest)
+
+
 CASES = (
+    Case(
+        "three cycles whose lines are uploaded apart from the bills",
+        LOOP,
+        tuple(event for one in (FIRST, SECOND_ONE, THIRD) for event in told_apart(one)),
+        fires=fires("04 09:00", "06 09:00", "08 09:00"),
+    ),
     Case(
         "three bills taken back and made again, on three days",
         LOOP,

@@ -78,7 +78,8 @@ class InventoryImbalance:
                  settled yet; goods bought on paper only; loose units of a drug whose record does not say how many are
                  in a pack; what goes on while the stock feed is silent (F1).
     False alarm: a purchase that is told later than after 72 hours, until it comes; packs that a transfer brought and
-                 nobody recorded; a count of some of the shelves only.
+                 nobody recorded; goods brought back while the sale feed is silent, unless their bill is taken back; a
+                 count of some of the shelves only.
     Source:      docs/domain.md B3; readings.md 2 and 6. Counts of one moment, batch by batch, are added up (ours).
     """
 

@@ -448,6 +448,13 @@ CASES = (
         fires=FIRES,
         excluded=("F1 not_applicable",),
     ),
+    Case(
+        "the same of a drug that was last counted the month before",
+        IMBALANCE,
+        (*BOUGHT_DAILY, count("02-26 08:00", "3"), *SOLD, LATER, *habit("05 09:00", 20)),
+        fires=FIRES,
+        excluded=("F1 not_applicable",),
+    ),
     # across the end of a month
     Case(
         "it begins on the last day, and nothing comes after",

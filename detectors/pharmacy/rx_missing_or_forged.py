@@ -6,15 +6,15 @@ from datetime import timedelta
 from typing import Any, ClassVar, NamedTuple
 
 from detectors.detector import Finding, Gate
-from detectors.event import DrugRecord, Kind, Line, Sale, Settlement
+from detectors.event import DrugRecord, Fee, Kind, Line, Sale, Settlement
 from detectors.exclusions import not_applicable, taken_back
 from detectors.file import File
 from detectors.finding import Check, Figure, Law, Level, Subject
 from detectors.ledger import PERSON, Ledger
 from detectors.month import month_of
 from detectors.scripts import naming_no_rx, rx_told_by_sale
-from detectors.stays import in_scope
-from detectors.unit import Cell, Day, Link, Unit
+from detectors.stays import in_scope, lines_of_bill
+from detectors.unit import DAY, Cell, Day, Link, Unit
 from detectors.wording import clock, day_en, day_zh, yuan, yuan_en
 
 
@@ -24,15 +24,15 @@ def is_pharmacy(org: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class MayLackRx(Gate):
-    """Judge only bills of pharmacies with a line that names no prescription, and the sales that may name it."""
+    """Judge only bills of pharmacies with a line that names no prescription, and what may name it."""
 
     def opens(self, arrival: Any, file: File, kinds: Iterable[Kind]) -> bool:
-        """Any: a Settlement or a Sale."""
+        """Any: a Settlement, a Fee or a Sale."""
         if not is_pharmacy(arrival.org):
             return False
         if isinstance(arrival, Sale):
             return bool(arrival.bill and arrival.rx)
-        return any(not line.rx for line in arrival.lines)
+        return isinstance(arrival, Fee) or not arrival.lines or any(not line.rx for line in arrival.lines)
 
 
 class Unprescribed(NamedTuple):
@@ -46,15 +46,15 @@ class RxMissingOrForged:
 
     Why:         the drug was never prescribed, or the sale never was.
     Blind spots: hospitals, whose lines rarely name it; drugs of which neither the line nor the drug's record says that
-                 they need one; what is paid in cash; bills whose lines never come.
+                 they need one; what is paid in cash; charges that are uploaded on a later day than their bill.
     False alarm: a paper prescription that the store keeps but did not key in.
     Source:      docs/domain.md B5; readings 6: pharmacies only.
     """
 
     id: ClassVar[str] = "rx_missing_or_forged"
     of: ClassVar[Ledger] = PERSON
-    reads: ClassVar[frozenset[Kind]] = frozenset({Settlement, Sale})
-    cell: ClassVar[Cell] = Day()
+    reads: ClassVar[frozenset[Kind]] = frozenset({Settlement, Fee, Sale})
+    cell: ClassVar[Cell] = Day(before=DAY)  # charges may be uploaded before their bill
     links: ClassVar[tuple[Link[Any], ...]] = ()
     law: ClassVar[Law] = Law("20", "第三十八条第七项")
     gate: ClassVar[Gate] = MayLackRx(rows=1, within=timedelta(0))
@@ -107,9 +107,10 @@ class RxMissingOrForged:
 
 
 def unprescribed(unit: Unit, bill: Settlement) -> list[Line]:
-    lines = [line for line in naming_no_rx(bill) if needs_rx(unit, line, bill)]
-    told = rx_told_by_sale(bill, unit.rows(Sale)) if lines else frozenset()
-    return [line for line in lines if line.item not in told]
+    told = lines_of_bill(bill, unit.rows(Fee))
+    lines = [line for line in naming_no_rx(told) if needs_rx(unit, line, bill)]
+    sold = rx_told_by_sale(bill, unit.rows(Sale)) if lines else frozenset()
+    return [line for line in lines if line.item not in sold]
 
 
 def needs_rx(unit: Unit, line: Line, bill: Settlement) -> bool:

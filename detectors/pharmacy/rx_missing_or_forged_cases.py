@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from detectors.case import Case, at, drug, line, reversal, sale, settlement
+from detectors.case import Case, at, drug, fee, line, reversal, sale, settlement
 from detectors.event import OFF, Count, Flag, Line, Settlement
 from detectors.pharmacy.rx_missing_or_forged import RxMissingOrForged
 
@@ -57,6 +57,24 @@ CASES = (
     Case("the record of the sale names none either", MISSING, (BOUGHT, replace(TELLS, rx="")), fires=FIRES),
     Case("the record of another drug of the bill names one", MISSING, (BOUGHT, replace(TELLS, item="Y")), fires=FIRES),
     Case("the record of another bill's sale names one", MISSING, (BOUGHT, replace(TELLS, bill="other")), fires=FIRES),
+    Case(
+        "its lines are uploaded apart from the bill",
+        MISSING,
+        (fee("04 07:59", drug_line(), org="P", visit=BOUGHT.visit), replace(BOUGHT, lines=())),
+        fires=FIRES,
+    ),
+    Case(
+        "the day before, late in the evening",
+        MISSING,
+        (fee("03 23:59", drug_line(), org="P", visit=BOUGHT.visit), replace(BOUGHT, lines=())),
+        fires=FIRES,
+    ),
+    Case(
+        "the upload names the prescription, the bill repeats the line without",
+        MISSING,
+        (fee("04 07:59", drug_line(rx="7"), org="P", visit=BOUGHT.visit), BOUGHT),
+    ),
+    Case("uploaded, and never settled", MISSING, (fee("04 07:59", drug_line(), org="P", visit="another"), bill())),
     Case("paid in cash", MISSING, (sale("04 08:00", "X", org="P", person="P"),), known=(drug("X", needs_rx=NEEDS),)),
     Case("the bill was taken back", MISSING, (BOUGHT, reversal("04 09:00", BOUGHT))),
     Case("a refund is evidence of nothing", MISSING, (bill(drug_line(count=Count(-1)), yuan="-45"),)),

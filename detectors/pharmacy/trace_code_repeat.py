@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, NamedTuple
 
-from detectors.detector import Finding, Gate
-from detectors.event import DrugRecord, Event, Fee, Kind, Line, Sale, Settlement
+from detectors.detector import TICK, Finding, Gate
+from detectors.event import NEVER, DrugRecord, Event, Fee, Kind, Line, Sale, Settlement
 from detectors.exclusions import goods_returned, is_uncoded, opened_box, uncoded_stock
 from detectors.file import File
-from detectors.finding import Certainty, Check, Figure, Law, Level, Period, Subject
+from detectors.finding import Certainty, Check, Figure, Law, Level, Period, Quorum, Subject
 from detectors.ledger import CODE, VISIT, Ledger, codes_of_lines
+from detectors.month import month_of
 from detectors.unit import DAY, MINUTE, Cell, Link, Touched, Unit, Whole
 from detectors.wording import clock, day_en, day_zh, hours
 
@@ -124,11 +125,11 @@ class TraceCodeRepeat:
     """Fire when one trace code is sold again though the box was not brought back.
 
     Why:         one box is one sale: a second one is a drug bought back from patients, or a sale that never was.
-    Blind spots: boxes whose code is not scanned (X14); a code written in another case or with blanks; in-patient lines
-                 that no bill has settled; a seller's third code within 30 days is not yet a case against the seller.
+    Blind spots: boxes whose code is not scanned (X14); in-patient lines that no bill has settled.
     False alarm: a code scanned twice at one counter: orange. Tablets from an opened box (X13); a line that takes loose
                  units from two boxes is laid at both.
-    Source:      docs/domain.md B1; 24 h: the same.
+    Source:      docs/domain.md B1; 24 h: the same. Codes are compared without blanks, in capitals (7.7). Who sells
+                 three such codes within 30 days is told of, by the month of the last.
     """
 
     id: ClassVar[str] = "trace_code_repeat"
@@ -140,6 +141,8 @@ class TraceCodeRepeat:
     gate: ClassVar[Gate] = ToldTwice(rows=2, within=timedelta.max)
 
     scan_error: timedelta = DAY  # sold again at the same institution so soon: probably scanned twice; domain.md B1
+    case_codes: int = 3  # repeated by one seller: a case against the seller; domain.md B1
+    case_within: timedelta = 30 * DAY  # the same
     no_trace_code: str = r"69\d{11}"  # a commodity barcode read by mistake; domain.md 7.7
 
     def judge(self, unit: Unit) -> Iterator[Finding]:
@@ -153,6 +156,7 @@ class TraceCodeRepeat:
         repeats = list(self.repeats(unit, coded))
         if repeats:
             yield self.finding(unit, sold, uncoded, repeats)
+            yield from self.cases(unit, repeats)
 
     def repeats(self, unit: Unit, sold: Sequence[Dispensing]) -> Iterator[Repeat]:
         for i, again in enumerate(sold):
@@ -192,6 +196,41 @@ class TraceCodeRepeat:
             checks=checks(repeats),
             orgs=orgs,
             hits=len(repeats),
+        )
+
+    def cases(self, unit: Unit, repeats: Sequence[Repeat]) -> Iterator[Finding]:
+        """What this code adds to a case against who sold it again: it takes several codes to make one."""
+        for org in sorted({repeat.again.org for repeat in repeats}):
+            own = [repeat for repeat in repeats if repeat.again.org == org]
+            for month in self.months_of(own):
+                until = month.to or NEVER
+                near = [one for one in own if month.since - self.case_within < one.again.at < until]
+                yield self.case(unit, org, month, near)
+
+    def months_of(self, repeats: Sequence[Repeat]) -> list[Period]:
+        """Those in which a window may end that holds one of these."""
+        moments = (moment for one in repeats for moment in (one.again.at, one.again.at + self.case_within - TICK))
+        return list(dict.fromkeys(map(month_of, moments)))
+
+    def case(self, unit: Unit, org: str, month: Period, repeats: Sequence[Repeat]) -> Finding:
+        scanned_twice = all(repeat.same_counter(self.scan_error) for repeat in repeats)
+        n, days, last = self.case_codes, self.case_within // DAY, repeats[-1].again
+        return Finding(
+            level=Level.ORANGE if scanned_twice else Level.RED,
+            certainty=Certainty.SUSPICIOUS if scanned_twice else Certainty.DEFINITE,
+            subject=Subject("org", org),
+            period=month,
+            zh=f"{days}天内至少{n}盒药的追溯码在本机构重复结算，其中一盒（{unit.key}）在{day_zh(last.at)}{clock(last.at)}。",
+            en=f"The codes of {n} boxes or more were settled again here within {days} days, "
+            f"one of them ({unit.key}) on {day_en(last.at)} {clock(last.at)}.",
+            shows=[repeat.again.shown for repeat in repeats],
+            also=[one.shown for repeat in repeats for one in repeat.out],
+            figures=(),
+            exclusions=(goods_returned(0),),
+            checks=checks(repeats),
+            orgs=(org,),
+            hits=len(repeats),
+            quorum=Quorum(n, self.case_within, "repeated_codes", "codes"),
         )
 
     def figures(

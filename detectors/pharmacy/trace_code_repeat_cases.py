@@ -57,9 +57,85 @@ STAY = fee("05 20:00", box(sn="in ward", occurred_at=at("05 10:00")))
 STAY_BILL = settlement("07 10:00", "H", visit="stay of P", event_id="bill H", bill="H")
 PACK = drug("X", units_per_pack=Count(30))
 THREE = (tablets("04 08:00", 10), tablets("05 08:30", 10), tablets("06 09:00", 10))
+
+
+def again(last: str, when: str, org: str = "B", first: str = "02-26 08:00") -> tuple[Settlement, ...]:
+    """A box sold in February at A, and again at this shop; its code ends so."""
+    names = f"A{last}", f"{org}{last}"
+    moments = zip((first, when), ("A", org), names, strict=True)
+    boxes = [(moment, seller, name, box(f"{C}{last}", sn=name)) for moment, seller, name in moments]
+    return tuple(settlement(m, o, f"P{last}", event_id=name, lines=(one,)) for m, o, name, one in boxes)
+
+
+def case_against(*codes: str, org: str = "B", month: str = "2024-03", level: str = "red") -> tuple[str, ...]:
+    return tuple(f"{level} org {org} {month}: {org}{last}" for last in codes)
+
+
+def red(*codes: str, org: str = "B") -> tuple[str, ...]:
+    return tuple(f"red trace_code {C}{last} : A{last} {org}{last}" for last in codes)
+
+
 COPY = settlement("04 08:00", lines=(box("other", sn="line of A08:00"),), received_at=at("04 08:01"))
 
 CASES = (
+    Case(
+        "three boxes sold again by one shop within 30 days: a case against the shop",
+        REPEAT,
+        (*again("1", "04 08:00"), *again("2", "14 09:00"), *again("3", "24 10:00")),
+        fires=(*red("1", "2", "3"), *case_against("1", "2", "3")),
+    ),
+    Case(
+        "two boxes sold again by one shop, a third by another",
+        REPEAT,
+        (*again("1", "04 08:00"), *again("2", "14 09:00"), *again("3", "24 10:00", "D")),
+        fires=(*red("1", "2"), *red("3", org="D")),
+    ),
+    Case(
+        "the first of three 30 days before the last",
+        REPEAT,
+        (*again("1", "01 10:00"), *again("2", "14 09:00"), *again("3", "31 10:00")),
+        fires=red("1", "2", "3"),
+    ),
+    Case(
+        "the first of three a minute less than 30 days before the last",
+        REPEAT,
+        (*again("1", "01 10:01"), *again("2", "14 09:00"), *again("3", "31 10:00")),
+        fires=(*red("1", "2", "3"), *case_against("1", "2", "3")),
+    ),
+    Case(
+        "three from one month into the next: of the month of the last",
+        REPEAT,
+        (*again("1", "20 10:00"), *again("2", "21 10:00"), *again("3", "04-03 10:00")),
+        fires=(*red("1", "2", "3"), *case_against("1", "2", "3", month="2024-04")),
+    ),
+    Case(
+        "the third sale was taken back",
+        REPEAT,
+        (
+            *again("1", "04 08:00"),
+            *again("2", "14 09:00"),
+            *again("3", "24 10:00"),
+            reversal("25 10:00", again("3", "24 10:00")[1]),
+        ),
+        fires=red("1", "2"),
+    ),
+    Case(
+        "three boxes scanned twice at one counter: no more than orange",
+        REPEAT,
+        tuple(row for last in "123" for row in again(last, "26 08:00", "A", first="26 07:00")[1:])
+        + tuple(settlement("26 07:00", "A", "P", event_id=f"first {n}", lines=(box(f"{C}{n}", sn=n),)) for n in "123"),
+        fires=(
+            *(f"orange trace_code {C}{n} : first {n} A{n}" for n in "123"),
+            *case_against("1", "2", "3", org="A", level="orange"),
+        ),
+    ),
+    Case(
+        "a code typed with blanks and in small letters is the same code",
+        REPEAT,
+        (sold("04 08:00", code="8A00 0000 0000 0000 0042"), sold("11 09:00", "B", code="8a000000000000000042 ")),
+        fires=("red trace_code 8A000000000000000042 : A08:00 B09:00",),
+    ),
+    Case("blanks for a code", REPEAT, (sold("04 08:00", code="  "), sold("11 09:00", "B", code="  "))),
     Case(
         "scenario 3: sold at the end of February at A, again in March at B",
         REPEAT,

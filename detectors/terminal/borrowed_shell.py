@@ -97,22 +97,22 @@ class BorrowedShell:
                 if bill.total >= 0:
                     first.setdefault(bill.org, bill)
             for org, bill in first.items():
-                if bill.happened_at > span.since and self.is_sister(unit, bill):
+                if bill.happened_at > span.since and self.is_sister(unit, span, bill):
                     came.setdefault(org, []).append(bill)
         return came
 
-    def is_sister(self, unit: Unit, bill: Settlement) -> bool:
+    def is_sister(self, unit: Unit, span: Suspension, bill: Settlement) -> bool:
         if bill.org == unit.key or not is_store(bill.org):
             return False
-        one, other = (unit.fact(OrgRecord, org, bill.happened_at) for org in (unit.key, bill.org))
-        return one is not None and other is not None and "" != one.owner == other.owner
+        other = unit.fact(OrgRecord, bill.org, bill.happened_at)
+        return other is not None and "" != other.owner == owner_of(unit, span)
 
     def finding(
         self, unit: Unit, span: Suspension, org: str, bills: Sequence[Settlement], came: int, regulars: int
     ) -> Finding:
         share, fund = came / regulars, sum(bill.fund for bill in bills)
         days = (max(bill.happened_at for bill in bills) - span.since).days + 1
-        owner = span.notice.owner
+        owner = owner_of(unit, span)
         return Finding(
             level=Level.RED,
             subject=Subject("org", org),
@@ -134,6 +134,12 @@ class BorrowedShell:
             orgs=(org, unit.key),
             hits=len(bills),
         )
+
+
+def owner_of(unit: Unit, span: Suspension) -> str:
+    """Of the suspended store: as the notice says, else as it was known until then."""
+    before = unit.fact(OrgRecord, unit.key, span.since - TICK)
+    return span.notice.owner or (before.owner if before else "")
 
 
 def in_cell(unit: Unit, bills: Sequence[Settlement]) -> list[Settlement]:

@@ -52,6 +52,13 @@ CAME_LATER = shopping("ABCDE", "PX", "04-06 09:00")
 
 CASES = (
     Case(
+        "the notice does not repeat whose store it is",
+        SHELL,
+        (*REGULARS, *CAME, NEXT_DAY),
+        fires=moved("ABCDE"),
+        known=tuple(replace(one, owner="") if one.contract == "suspended" else one for one in chain()),
+    ),
+    Case(
         "five of sixteen regulars come to the sister store",
         SHELL,
         (*REGULARS, *CAME, NEXT_DAY),
