@@ -82,9 +82,9 @@ class RulesFile:
             return None
         if since < now:
             raise RulesFileError(
-                f"{self._file or self._models}: what it changes holds from {business_day(since)}, but "
-                f"{business_day(now)} has been judged already: put it under [[rules]] with a valid_from that is still "
-                f"to come"
+                f"{' and '.join(str(one) for one in (self._file, self._models) if one)}: what is changed holds from "
+                f"{business_day(since)}, but {business_day(now)} has been judged already: put thresholds under "
+                f"[[rules]] with a valid_from that is still to come, promote a model from a later day"
             )
         self.book = book
         return book

@@ -1,17 +1,22 @@
 """Training, promoting and looking after a model, as it is done at the command line."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from detectors.event import CHINA
+from detectors.rules import business_day
+from detectors.unit import day_end
 from replay.simulate.city import Plan
 from replay.simulate.simulation import write
 from stream_app import check
 from stream_app.commands.detectors import detectors
 from stream_app.commands.history import replay
 from stream_app.commands.model import model, train
+from stream_app.rulebook import RulesFile, RulesFileError
 from tests.test_model import START
 
 
@@ -63,6 +68,44 @@ def test_a_version_is_a_candidate_until_it_is_promoted_and_can_be_rolled_back(
     told(model, "promote", versions[1], "--from", "2199-01-01", "--registry", mine)
     assert versions[0] in told(model, "rollback", "--from", "2199-02-01", "--registry", mine)
     assert "2199-02-01" in told(model, "list", "--registry", mine)
+
+
+def test_a_promotion_leaves_days_that_may_have_been_judged_alone_unless_all_are_asked_for(
+    root: Path, versions: list[str], tmp_path: Path
+) -> None:
+    from shutil import copytree
+
+    copytree(root, tmp_path / "kept")
+    first = asked(model, "promote", versions[0], "--registry", tmp_path / "kept")
+    tomorrow = business_day(day_end(datetime.now(UTC)))
+    assert f"judges from {tomorrow} on" in first.stdout
+    assert "before their next batch" in first.stderr
+    copytree(root, tmp_path / "other")
+    whole = asked(model, "promote", versions[0], "--all-days", "--registry", tmp_path / "other")
+    assert "judges all days" in whole.stdout
+    assert "start them again" in whole.stderr
+    assert asked(model, "promote", versions[0], "--all-days", "--from", "2026-01-01").exit_code == 2
+
+
+def test_a_worker_takes_over_the_first_promotion_and_refuses_one_for_a_day_that_it_has_judged(
+    root: Path, versions: list[str], tmp_path: Path
+) -> None:
+    from shutil import copytree
+
+    mine = tmp_path / "kept"
+    copytree(root, mine)
+    rules = RulesFile(None, mine)
+    reached = datetime(2026, 5, 4, 12, tzinfo=CHINA)
+    assert "anomaly_person" not in {editions[0].detector.id for editions in rules.book}
+    told(model, "promote", versions[0], "--from", "2026-05-05", "--registry", mine)
+    taken = rules.changed(reached)
+    assert taken is not None
+    assert "anomaly_person" in {editions[0].detector.id for editions in taken}
+    assert rules.changed(reached) is None
+    told(model, "promote", versions[1], "--from", "2026-05-04", "--registry", mine)
+    with pytest.raises(RulesFileError, match=r"2026-05-04T12:00.* promote a model from a later day"):
+        rules.changed(reached)
+    assert rules.book is taken
 
 
 def test_replay_with_a_model_adds_its_leads_and_each_explains_itself(
