@@ -80,7 +80,7 @@ def finding(
         exclusions=(taken_back(), no_tests()),
         checks=checks,
         model_version=model.version,
-        explanation=tuple(map(_told, reasons)),
+        explanation=tuple(map(told, reasons)),
     )
 
 
@@ -104,7 +104,7 @@ def _en(reason: scored.Reason) -> str:
     )
 
 
-def _told(reason: scored.Reason) -> Reason:
+def told(reason: scored.Reason) -> Reason:
     return Reason(
         name=reason.feature.name,
         value=round(reason.value, 4),

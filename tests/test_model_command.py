@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -14,6 +15,7 @@ from replay.simulate.city import Plan
 from replay.simulate.simulation import write
 from stream_app import check
 from stream_app.commands.detectors import detectors
+from stream_app.commands.explain import explain
 from stream_app.commands.history import replay
 from stream_app.commands.model import model, train
 from stream_app.rulebook import RulesFile, RulesFileError
@@ -171,3 +173,38 @@ def test_with_a_model_the_catalogue_names_its_version(root: Path, versions: list
     setting = {"FUNDWATCH_MODEL__DIR": str(root / versions[0])}
     entries = {one["id"]: one for one in json.loads(told(detectors, "--json", **setting))}
     assert entries["anomaly_pharmacy"]["model"] == versions[0]
+
+
+# explained
+
+
+def day_of(entries: list[dict[str, Any]], state: str) -> dict[str, Any]:
+    return next(day for entry in entries for day in entry["days"] if day["state"] == state)
+
+
+def test_explain_tells_the_score_of_each_day_against_the_threshold_and_what_weighed(
+    city: Path, root: Path, versions: list[str], tmp_path: Path
+) -> None:
+    told(replay, city, "--model", root / versions[0], "--alerts", tmp_path / "alerts.ndjson")
+    alerts = [json.loads(line) for line in (tmp_path / "alerts.ndjson").read_text().splitlines()]
+    alert = next(one for one in alerts if one["detector"] == "anomaly_pharmacy" and one["status"] == "open")
+    about = ("--detector", "anomaly_pharmacy", "--replay", city, "--model", root / versions[0])
+    entries = json.loads(told(explain, f"org:{alert['subject']['id']}", *about, "--json"))
+    spoke = next(day for day in entries[0]["days"] if day["day"] == alert["period"]["from"][:10])
+    assert (spoke["state"], spoke["level"], spoke["model_version"]) == ("spoke", alert["level"], versions[0])
+    assert [one["name"] for one in spoke["reasons"]] == [one["name"] for one in alert["explanation"]]
+    assert alert["figures"][0]["observed"] == pytest.approx(spoke["score"], abs=0.01)
+    ordinary, waits = day_of(entries, "ordinary"), day_of(entries, "waits")
+    assert ordinary["furthest"] < ordinary["stands_out"]
+    assert waits["judged_at"][:10] > waits["day"]
+    words = told(explain, f"org:{alert['subject']['id']}", *about)
+    assert f"SPOKE      {spoke['day']}: score {spoke['score']:g} reaches {alert['level']}" in words
+    below = [day for day in entries[0]["days"] if day["state"] == "below"]
+    assert all(0 < day["score"] < day["threshold"] and day["reasons"] for day in below)
+
+
+def test_explain_says_that_there_is_no_model(city: Path) -> None:
+    person = next(json.loads(line)["psn_no"] for line in city.read_text().splitlines() if '"setl"' in line)
+    done = asked(explain, f"person:{person}", "--detector", "anomaly_person", "--replay", city)
+    assert done.exit_code == 0, done.output
+    assert "anomaly_person: no model is in force" in done.stderr
