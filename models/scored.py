@@ -18,6 +18,7 @@ from detectors.rules import Edition
 from detectors.unit import DAY, Unit
 from models.anomaly_person import AnomalyPerson
 from models.anomaly_pharmacy import AnomalyPharmacy
+from models.catalogue import model_of
 from models.model import STANDS_OUT, Model
 from models.unusual import SHOWN, seen_by, strange, told
 from models.watch import SETTLES, Watch, person, pharmacy
@@ -103,10 +104,10 @@ def by_model(editions: Sequence[Edition], keys: Sequence[str], view: View) -> By
 
 def _model_of(edition: Edition) -> Model:
     """Raises LookupError for a detector without one."""
-    detector = edition.detector
-    if not isinstance(detector, AnomalyPerson | AnomalyPharmacy) or detector.model is None:
-        raise LookupError(f"{detector.id} has no model")
-    return detector.model
+    model = model_of(edition)
+    if model is None:
+        raise LookupError(f"{edition.detector.id} has no model")
+    return model
 
 
 def _scored(unit: Unit, model: Model | None, watch: Watch) -> Iterator[DayScored]:

@@ -18,6 +18,7 @@ from stream_app.commands.detectors import detectors
 from stream_app.commands.explain import explain
 from stream_app.commands.history import replay
 from stream_app.commands.model import model, train
+from stream_app.metrics import shown as shown_by
 from stream_app.rulebook import RulesFile, RulesFileError
 from tests.test_model import START
 
@@ -146,7 +147,11 @@ def test_a_candidate_is_scored_beside_the_other_and_drift_is_told_and_written_as
     metrics = tmp_path / "model.prom"
     shown = json.loads(told(model, "show", versions[0], city, "--registry", root, "--metrics", metrics, "--json"))
     assert max(max(psi.values()) for psi in shown["psi"].values()) < 0.02, "the days it was trained on"
-    assert 'fundwatch_model_psi_ratio{entity="person",feature="score"}' in metrics.read_text()
+    written = metrics.read_text()
+    assert 'fundwatch_model_score_psi{model="person"}' in written
+    assert 'fundwatch_model_feature_psi{feature="pharmacy_night",model="pharmacy"}' in written
+    wanted = {metric.name for metric in shown_by("job")}
+    assert {line.split("{")[0].split()[0] for line in written.splitlines() if not line.startswith("#")} == wanted
     assert "模型提示" in told(model, "show", versions[0], "--registry", root)
 
 

@@ -216,7 +216,7 @@ def show(
                 counts[entity] = len(found)
                 psi[entity], leads[entity] = _drift(loaded, entity, found)
     if metrics:
-        _write_metrics(metrics, version, loaded, psi, leads)
+        _write_metrics(metrics, psi, counts, leads)
     if as_json:
         shown = Shown(manifest=loaded.manifest, psi=psi, days=counts, leads=leads)
         click.echo(msgspec.json.format(msgspec.json.encode(shown), indent=2))
@@ -244,25 +244,25 @@ def _drift_in_words(entity: str, psi: dict[str, float], days: int, leads: float)
             yield f"  {name:28} {value:.3f}{'  train again' if value > ACT else '  look' if value > WARN else ''}"
 
 
-def _write_metrics(
-    path: Path, version: str, loaded: "Loaded", psi: dict[str, dict[str, float]], leads: dict[str, float]
-) -> None:
-    """Labels from closed sets: entities and features. Replaced whole."""
-    from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
+def _write_metrics(path: Path, psi: dict[str, dict[str, float]], days: dict[str, int], leads: dict[str, float]) -> None:
+    """For Prometheus' textfile collector. Replaced whole."""
+    from prometheus_client import CollectorRegistry, write_to_textfile
 
-    registry = CollectorRegistry()
-    info = Gauge("fundwatch_model_info", "The version asked about", ["version"], registry=registry)
-    info.labels(version).set(1)
-    ends = Gauge("fundwatch_model_trained_until_timestamp_seconds", "End of its training days", registry=registry)
-    ends.set(loaded.manifest.until.timestamp())
-    drifted = Gauge("fundwatch_model_psi_ratio", "Drift since training", ["entity", "feature"], registry=registry)
+    from models.drift import SCORE
+    from stream_app import metrics
+
+    told = CollectorRegistry()
+    for metric in metrics.shown("job"):
+        told.register(metric.instrument)
     for entity, values in psi.items():
+        metrics.MODEL_SCORE_PSI.labels(entity).set(values[SCORE])
         for feature, value in values.items():
-            drifted.labels(entity, feature).set(value)
-    spoke = Gauge("fundwatch_model_leads_per_day", "Days above the threshold, a day", ["entity"], registry=registry)
-    for entity, value in leads.items():
-        spoke.labels(entity).set(value)
-    write_to_textfile(str(path), registry)
+            if feature != SCORE:
+                metrics.MODEL_FEATURE_PSI.labels(entity, feature).set(value)
+        metrics.MODEL_DAYS.labels(entity).set(days[entity])
+        metrics.MODEL_LEADS.labels(entity).set(leads[entity])
+    metrics.MODEL_CHECKED.set_to_current_time()
+    write_to_textfile(str(path), told)
 
 
 class Side(Struct, frozen=True, kw_only=True):

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from click.testing import CliRunner
+from prometheus_client.parser import text_string_to_metric_families
 
 from models.made import made
 from models.train import Plan as Training
@@ -21,6 +23,7 @@ from stream_app.commands.model import model
 from stream_app.rulebook import read_rules
 from tests.live.test_line import (
     Recording,
+    System,
     _servers_can_be_had,  # noqa: F401 - for every test here
     done,
     is_reference,
@@ -100,6 +103,8 @@ def test_versions_that_change_while_workers_run_give_the_leads_of_a_replay(
         asked(model, "rollback", "--from", BACK, "--registry", registry)
         done(system.send(back))
         live = hints(system.exported())
+        scored = [total(system, "fundwatch_model_score_count", entity) for entity in ("person", "pharmacy")]
+        trained = total(system, "fundwatch_model_trained_timestamp_seconds", "person")
     out = tmp_path / "replayed.ndjson"
     summary = replay_files([str(city)], alerts=out, rules=read_rules(None, registry))
     wanted = hints(out.read_bytes())
@@ -107,3 +112,13 @@ def test_versions_that_change_while_workers_run_give_the_leads_of_a_replay(
     assert len(wanted) > HINTS
     assert {version for _, version, _, _ in wanted.values()} == {one, two}
     assert live == wanted
+    assert min(scored) > len(wanted) / 2
+    assert trained > 0
+
+
+def total(system: System, name: str, entity: str) -> float:
+    """Of all workers."""
+    pages = [urlopen(address, timeout=10).read().decode() for address in system.run()["metrics"]]
+    families = [family for page in pages for family in text_string_to_metric_families(page)]
+    return sum(one.value for family in families for one in family.samples
+               if one.name == name and one.labels.get("model") == entity)  # fmt: skip
