@@ -41,6 +41,11 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 USUAL = Limits()
+AWAITED = tuple(  # states in which somebody's next step is awaited by a day
+    state
+    for state in State
+    if state not in {State.DISMISSED, State.UNFOUNDED, State.RECTIFIED, State.TRANSFERRED, State.ARCHIVED}
+)
 
 
 def add_working_days(start: date, days: int) -> date:

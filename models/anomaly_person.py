@@ -10,7 +10,7 @@ from detectors.finding import Check, Law, Subject
 from detectors.ledger import PERSON, Ledger
 from detectors.unit import Cell, Day, Link, Unit
 from models.model import Model
-from models.unusual import finding, strange, whole_day
+from models.unusual import OnScored, finding, strange, unheard, whole_day
 from models.watch import PERSON_REACH, person
 
 
@@ -33,11 +33,12 @@ class AnomalyPerson:
     gate: ClassVar[Gate] = DAILY
 
     model: Model | None = field(default=None, metadata=NO_LIMIT)
+    on_scored: OnScored = field(default=unheard, compare=False, repr=False, metadata=NO_LIMIT)
 
     def judge(self, unit: Unit) -> Iterator[Finding]:
         if self.model is None or not unit.own(Settlement):
             return
-        if found := strange(unit, self.model, person):
+        if found := strange(unit, self.model, person, self.on_scored):
             checks = (
                 whole_day(
                     found.watched.start,

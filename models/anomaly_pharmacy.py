@@ -10,7 +10,7 @@ from detectors.finding import Check, Law, Subject
 from detectors.ledger import BILLS, Ledger
 from detectors.unit import Cell, Day, Link, Unit
 from models.model import Model
-from models.unusual import finding, strange, whole_day
+from models.unusual import OnScored, finding, strange, unheard, whole_day
 from models.watch import PHARMACY_REACH, pharmacy
 
 
@@ -33,11 +33,12 @@ class AnomalyPharmacy:
     gate: ClassVar[Gate] = DAILY
 
     model: Model | None = field(default=None, metadata=NO_LIMIT)
+    on_scored: OnScored = field(default=unheard, compare=False, repr=False, metadata=NO_LIMIT)
 
     def judge(self, unit: Unit) -> Iterator[Finding]:
         if self.model is None or not unit.key.startswith("P") or not unit.own(Settlement):
             return
-        if found := strange(unit, self.model, pharmacy):
+        if found := strange(unit, self.model, pharmacy, self.on_scored):
             checks = (
                 whole_day(
                     found.watched.start,

@@ -11,6 +11,7 @@ from detectors.rules import Edition, Rulebook
 from models.anomaly_person import AnomalyPerson
 from models.anomaly_pharmacy import AnomalyPharmacy
 from models.model import Model
+from models.unusual import OnScored, unheard
 
 PERSON_MODEL, PHARMACY_MODEL = AnomalyPerson(), AnomalyPharmacy()
 LEARNED: tuple[Detector, ...] = (PERSON_MODEL, PHARMACY_MODEL)  # silent, and not run, without a model
@@ -24,25 +25,25 @@ class InForce(NamedTuple):
     models: dict[str, Model]
 
 
-def with_models(book: Rulebook, promoted: Sequence[InForce]) -> Rulebook:
+def with_models(book: Rulebook, promoted: Sequence[InForce], on_scored: OnScored = unheard) -> Rulebook:
     """The rules with the models that hold, each from its own business time on. promoted: by date.
 
-    What no model is in force for is left out: it would only cost.
+    What no model is in force for is left out: it would only cost. on_scored: hears of each day that is scored.
     """
     editions: dict[str, tuple[Edition, ...]] = {}
     for own in book:
         entity = ENTITIES.get(own[0].detector.id)
-        held = own if entity is None else tuple(_held(own, entity, promoted))
+        held = own if entity is None else tuple(_held(own, entity, promoted, on_scored))
         if held:
             editions[own[0].detector.id] = held
     return Rulebook(editions)
 
 
-def _held(own: Sequence[Edition], entity: str, promoted: Sequence[InForce]) -> list[Edition]:
+def _held(own: Sequence[Edition], entity: str, promoted: Sequence[InForce], on_scored: OnScored) -> list[Edition]:
     ends = [*(one.since for one in promoted[1:]), NEVER]
     return [
         edition._replace(
-            detector=replace(edition.detector, model=one.models[entity]),  # type: ignore[type-var]  # both have a model
+            detector=replace(edition.detector, model=one.models[entity], on_scored=on_scored),  # type: ignore[type-var]  # both have them
             since=max(edition.since, one.since),
             until=min(edition.until, until),
         )
@@ -51,3 +52,9 @@ def _held(own: Sequence[Edition], entity: str, promoted: Sequence[InForce]) -> l
         for edition in own
         if edition.since < until and one.since < edition.until
     ]
+
+
+def model_of(edition: Edition) -> Model | None:
+    """The model that an edition of one of the two judges by; None for any other detector."""
+    detector = edition.detector
+    return detector.model if isinstance(detector, AnomalyPerson | AnomalyPharmacy) else None

@@ -64,7 +64,8 @@ def columns(
     group = next(name for name in groups if name in peers)
     usual = peers[group]
     scaled, direction = np.array(day.scaled), np.array([f.direction for f in features], dtype=np.float64)
-    against_peers = _one_sided((scaled - usual.center) / usual.spread, direction)
+    stranger = _stranger(day.told, usual.told, direction)
+    against_peers = _one_sided((scaled - usual.center) / usual.spread, direction) * stranger
     against_own, own = np.zeros(len(features)), None
     if len(earlier) >= LEAST_DAYS:
         past = np.array([one.scaled for one in earlier])
@@ -72,9 +73,16 @@ def columns(
         n = len(earlier)
         spread = np.sqrt((n * spread**2 + SHRUNK_BY * usual.spread**2) / (n + SHRUNK_BY))
         compared = np.array([f.own for f in features], dtype=np.float64)
-        against_own = _one_sided((scaled - center) / spread, direction * compared)
         own = np.median(np.array([one.told for one in earlier]), axis=0)
+        stranger = _stranger(day.told, own, direction)
+        against_own = _one_sided((scaled - center) / spread, direction * compared) * stranger
     return Columns(np.concatenate([against_peers, against_own]), day, usual, group, own)
+
+
+def _stranger(told: Sequence[float], usual: Array, direction: Array) -> NDArray[np.bool_]:
+    """What people would call stranger: a share of few bills is scaled as less sure, which is not strange in itself."""
+    beyond: NDArray[np.bool_] = (np.array(told) - usual) * direction > 0
+    return beyond
 
 
 def _one_sided(z: Array, direction: Array) -> Array:

@@ -42,15 +42,16 @@ class Forest:
 
     def _score(self, values: Array) -> Array:
         near = values.astype(np.float32)  # as scikit-learn compares
-        trees, rows = np.arange(len(self.path))[:, None], np.arange(len(near))
+        flat, columns = near.ravel(), near.shape[1]
+        feature, threshold, path = self.feature.ravel(), self.threshold.ravel(), self.path.ravel()
+        trees, rows = np.arange(len(self.path))[:, None], np.arange(len(near)) * columns
+        nodes = trees * self.feature.shape[1]
         slot = np.zeros((len(self.path), len(near)), dtype=np.int64)
         for level in range(self.depth):
-            node = slot + ((1 << level) - 1)
-            feature, threshold = self.feature[trees, node], self.threshold[trees, node]
-            slot = 2 * slot + (near[rows, feature] > threshold)
-        total = np.zeros(len(near))
-        for path in self.path[trees, slot]:  # one after the other, as scikit-learn adds them
-            total += path
+            node = slot + (nodes + ((1 << level) - 1))
+            slot = 2 * slot + (flat.take(rows + feature.take(node)) > threshold.take(node))
+        lengths = path.take(slot + trees * self.path.shape[1])
+        total = np.add.accumulate(lengths, axis=0)[-1]  # one after the other, as scikit-learn adds them
         strange: Array = 2.0 ** -(total / (len(self.path) * self.scale))
         return strange
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
 
+from detectors.event import CHINA
 from detectors.finding import Level
 from models.channels import Distance, Surprise, top_sum
 from models.day import Array, Columns, Peers
@@ -93,6 +95,11 @@ class Model:
         feature = self.features[n]
         own = float(columns.own[n]) if columns.own is not None and feature.own else None
         return Reason(feature, columns.day.told[n], float(columns.peers.told[n]), own, share)
+
+
+def trained_until(version: str) -> datetime:
+    """The end of the days that a version was trained on: its name begins with it."""
+    return datetime.fromisoformat(version[:10]).replace(tzinfo=CHINA)
 
 
 def _parts(weights: Array) -> Array:

@@ -56,8 +56,11 @@ FEATURES = (
 )
 
 
-def measured(start: datetime, bills: Sequence[Settlement], *, closed: bool) -> Measures:
-    """bills: oldest first, of the 28 days before ``start`` and of its day. closed: see ``models.day``."""
+def measured(start: datetime, bills: Sequence[Settlement], *, closed: bool, is_known: bool = False) -> Measures:
+    """bills: oldest first, of the 28 days before ``start`` and of its day. closed: see ``models.day``.
+
+    is_known: for 28 days; before that everybody is new, which says nothing.
+    """
     first = bisect_left(bills, start, key=_time)
     day = bills[first : bisect_left(bills, start + DAY, key=_time)]
     n = len(day)
@@ -67,7 +70,8 @@ def measured(start: datetime, bills: Sequence[Settlement], *, closed: bool) -> M
     gaps = [(b.happened_at - a.happened_at) / MINUTE for a, b in pairwise(day)]
     items = Counter(line.item for bill in day for line in bill.lines)
     lines = sum(items.values())
-    known = set() if closed else {b.person for b in bills[:first] if b.happened_at >= start - KNOWN}
+    compared = is_known and not closed
+    regulars = {b.person for b in bills[:first] if b.happened_at >= start - KNOWN} if compared else set()
     return measures(
         FEATURES,
         (
@@ -89,7 +93,7 @@ def measured(start: datetime, bills: Sequence[Settlement], *, closed: bool) -> M
             Counted(sum(bool(b.agent) or b.verify_mode == "agent" for b in day), n),
             Counted(sum(b.cert_type == "03" for b in day), n),
             Counted(sum(b.late for b in day), n),
-            Counted(sum(one not in known for one in persons), len(persons)) if not closed else 0,
+            Counted(sum(one not in regulars for one in persons), len(persons)) if compared else Counted(0, 0),
         ),
     )
 

@@ -1,15 +1,17 @@
 """A strange day as a lead: the learned model as one more detector (模型提示)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
+
+import numpy as np
 
 from detectors.detector import Finding
 from detectors.exclusions import no_tests, taken_back
 from detectors.finding import Check, Figure, Reason, Subject
 from detectors.unit import DAY, Unit
 from detectors.wording import day_en, day_zh
-from models import model as scored
+from models import model as scored_by
 from models.day import Columns, columns
 from models.model import MEMORY_DAYS, Model, evidence
 from models.watch import SETTLES, Watch, Watched
@@ -20,6 +22,22 @@ HINT_ZH = "模型提示，不作为认定依据"
 HINT_EN = "a model's hint, no ground for a finding"
 
 
+class Scored(NamedTuple):
+    """One day that was scored. total: 0 if ordinary. own: against its own days too; peers: of its own kind, not all."""
+
+    entity: str
+    total: float
+    own: bool
+    peers: bool
+
+
+OnScored = Callable[[Scored], None]
+
+
+def unheard(scored: Scored) -> None:
+    """Nobody wants to know."""
+
+
 class Strange(NamedTuple):
     """total: of the day and of the evidence of the days before."""
 
@@ -28,7 +46,7 @@ class Strange(NamedTuple):
     total: float
 
 
-def strange(unit: Unit, model: Model, watch: Watch) -> Strange | None:
+def strange(unit: Unit, model: Model, watch: Watch, on_scored: OnScored = unheard) -> Strange | None:
     """The unit's day, once it is 24 h old and if something of it stands out. Asks to be woken before that."""
     start = unit.span.start
     ready = start + DAY + SETTLES
@@ -40,11 +58,14 @@ def strange(unit: Unit, model: Model, watch: Watch) -> Strange | None:
         return None
     seen = seen_by(model, watched)
     today = _strangeness(model, seen)
-    if not today:
-        return None
-    before = (watch(unit, start - n * DAY) for n in range(MEMORY_DAYS, 0, -1))
-    earlier = [_strangeness(model, seen_by(model, one)) if one else 0.0 for one in before]
-    return Strange(watched, seen, today + evidence(earlier))
+    total = 0.0
+    if today:
+        before = [watch(unit, start - n * DAY) for n in range(MEMORY_DAYS, 0, -1)]
+        known = [seen_by(model, one).values for one in before if one]
+        strangeness = iter(model.strangeness(np.stack(known)) if known else ())  # together: it costs as much as one
+        total = today + evidence([float(next(strangeness)) if one else 0.0 for one in before])
+    on_scored(Scored(model.entity, total, seen.own is not None, seen.group != ""))
+    return Strange(watched, seen, total) if today else None
 
 
 def seen_by(model: Model, watched: Watched) -> Columns:
@@ -80,23 +101,23 @@ def finding(
         exclusions=(taken_back(), no_tests()),
         checks=checks,
         model_version=model.version,
-        explanation=tuple(map(_told, reasons)),
+        explanation=tuple(map(told, reasons)),
     )
 
 
-def _figure(reason: scored.Reason) -> Figure:
+def _figure(reason: scored_by.Reason) -> Figure:
     if reason.feature.unit == "share":
         return Figure(reason.feature.name, round(100 * reason.value, 1), None, "%")
     return Figure(reason.feature.name, round(reason.value, 2), None, reason.feature.unit)
 
 
-def _zh(reason: scored.Reason) -> str:
+def _zh(reason: scored_by.Reason) -> str:
     f = reason.feature
     own = f"，自身平日{f.told(reason.own, 'zh')}" if reason.own is not None else ""
     return f"{f.zh}{f.told(reason.value, 'zh')}（同类中位数{f.told(reason.peers, 'zh')}{own}，占{reason.share:.0%}）"
 
 
-def _en(reason: scored.Reason) -> str:
+def _en(reason: scored_by.Reason) -> str:
     f = reason.feature
     own = f", its own usual {f.told(reason.own, 'en')}" if reason.own is not None else ""
     return (
@@ -104,7 +125,7 @@ def _en(reason: scored.Reason) -> str:
     )
 
 
-def _told(reason: scored.Reason) -> Reason:
+def told(reason: scored_by.Reason) -> Reason:
     return Reason(
         name=reason.feature.name,
         value=round(reason.value, 4),

@@ -68,10 +68,12 @@ def pharmacy(unit: Unit, start: datetime) -> Watched | None:
         return None
     month = _between(bills, start - pharmacy_day.KNOWN, start + DAY)
     record = unit.fact(OrgRecord, unit.key, today[-1].happened_at)
+    is_known = bills[0].happened_at < start - pharmacy_day.KNOWN
+    judged = partial(pharmacy_day.measured, start, month, closed=False, is_known=is_known)
     return Watched(
         start,
         today,
-        _kept((unit.key, start, "judged"), month, lambda: pharmacy_day.measured(start, month, closed=False)),
+        _kept((unit.key, start, "known" if is_known else "new"), month, judged),
         _earlier(unit.key, bills, start, PHARMACY_PAST, _closed_pharmacy_day),
         pharmacy_day.groups(record),
     )

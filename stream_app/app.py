@@ -34,6 +34,9 @@ from detectors.finding import UnitId, Verdict
 from detectors.judge import Judge
 from detectors.rules import Rulebook
 from detectors.wire import Refused
+from models.catalogue import model_of
+from models.model import trained_until
+from models.unusual import Scored
 from stream_app import metrics, quarantine, shards, status, topics, transport, watchdog
 from stream_app.arrivals import Arrival, Arrivals, Slice
 from stream_app.lags import Lags
@@ -76,7 +79,8 @@ class Line:
         self._longest = max(getattr(settings.lateness, topic) for topic in type(settings.lateness).model_fields)
         self._memory = shards.memory(settings.redis, socket_timeout=10, socket_connect_timeout=3)
         self._producer = _producer(settings)
-        self._rules = RulesFile(settings.rules.file, settings.model.dir)
+        self._rules = RulesFile(settings.rules.file, settings.model.dir, self._scored)
+        self._was_scored = ""  # the entity of the day that the model has just scored
         self._judge = self._judge_by(self._rules.book, EVER)
         self._floodgates: dict[str, Floodgate] = {}
         self._now = EVER  # W as this worker last saw it
@@ -145,6 +149,16 @@ class Line:
             metrics.STATE_BYTES.set(held.used)
             metrics.STATE_LIMIT.set(held.limit)
             metrics.STATE_KEYS.set(held.keys)
+        self._tell_models()
+
+    def _tell_models(self) -> None:
+        """Until when the models in force were trained."""
+        until = dict.fromkeys(metrics.MODELS, 0.0)
+        for edition in self._rules.book.in_force(self._judge.now):
+            if model := model_of(edition):
+                until[model.entity] = trained_until(model.version).timestamp()
+        for entity, moment in until.items():
+            metrics.MODEL_TRAINED.labels(entity).set(moment)
 
     def _look_at_rules(self) -> None:
         """Judge by other rules from now on, if the file has others and they leave alone what has been judged."""
@@ -175,6 +189,18 @@ class Line:
     def _judged(self, detector: str, found: bool, took_s: float) -> None:
         self._evaluated[detector, "hit" if found else "miss"] += 1
         metrics.JUDGING.observe(detector, took_s)
+        if self._was_scored:
+            metrics.MODEL_INFERENCE.observe(self._was_scored, took_s)
+            self._was_scored = ""
+
+    def _scored(self, day: Scored) -> None:
+        """A model has scored a day; how long it took is told by ``_judged``."""
+        metrics.MODEL_SCORE.observe(day.entity, day.total)
+        if not day.own:
+            metrics.MODEL_MISSING.labels(day.entity, "own_days").inc()
+        if not day.peers:
+            metrics.MODEL_MISSING.labels(day.entity, "peers").inc()
+        self._was_scored = day.entity
 
     def _recall(self, records: Sequence[Record]) -> None:
         """Judge again what late records concern."""

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime
-from itertools import product
+from itertools import count, product
 from threading import Thread
 from time import sleep
 from typing import Literal
@@ -13,8 +13,9 @@ from alerts import tables as t
 from alerts.store import STORE_AWAY, Store, StoreError
 from alerts.web.meter import Meter
 from detectors.finding import Level
-from stream_app import metrics
+from stream_app import metrics, triage
 from stream_app.status import Status
+from stream_app.triage import FirstMoves
 
 SAMPLE_S = 10.0  # how often the store is counted
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -68,9 +69,14 @@ def sample_forever(store_url: str) -> None:
 
     def work() -> None:
         store = Store.open(store_url)
-        while True:
+        moves = FirstMoves(store)
+        for turn in count():
             with suppress(*STORE_AWAY, StoreError):
-                sample(store, datetime.now(UTC))
+                now = datetime.now(UTC)
+                sample(store, now)
+                moves.look()
+                if turn % round(triage.EVERY_S / SAMPLE_S) == 0:
+                    triage.sample(store, now)
             sleep(SAMPLE_S)
 
     Thread(target=work, name="store sampler", daemon=True).start()

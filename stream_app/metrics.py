@@ -19,16 +19,18 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
+from alerts.deadlines import AWAITED
 from detectors.catalogue import DETECTORS
 from detectors.event import Event, Record
 from detectors.finding import Level
 from detectors.nearness import name_of
-from models.catalogue import LEARNED
+from models.catalogue import ENTITIES, LEARNED
+from models.watch import FEATURES
 from stream_app import topics
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double the counters
 
-Part = Literal["worker", "keeper", "feed", "archive"]
+Part = Literal["worker", "keeper", "feed", "archive", "job"]  # a job writes a file that node_exporter shows
 PARTS: tuple[Part, ...] = ("worker", "keeper", "feed", "archive")
 Kind = Literal["counter", "gauge", "histogram"]
 M = TypeVar("M", bound=Collector)
@@ -64,6 +66,10 @@ REASONS = (
     "unknown_type",
 )
 SERVERS = ("redis", "kafka", "store")
+DISPOSITIONS = ("confirmed", "partly", "unfounded", "dismissed")
+MODELS = tuple(ENTITIES.values())
+FEATURE_ROWS = tuple((entity, feature.name) for entity in MODELS for feature in FEATURES[entity])
+STATES = tuple(state.value for state in AWAITED)
 LATE_AFTER = timedelta(minutes=10)  # the same that makes an upload an offline or late one (X15, X16)
 
 
@@ -83,7 +89,7 @@ class Metric:
     def unit(self) -> str:
         """The base unit in its name; "" for a plain number."""
         stem = self.name.removesuffix("_total").rpartition("_")[2]
-        return stem if stem in {"seconds", "bytes", "ratio", "messages"} else ""
+        return stem if stem in {"seconds", "bytes", "ratio", "messages", "score"} else ""
 
     @property
     def sampled(self) -> tuple[str, ...]:
@@ -147,8 +153,8 @@ def _counter(name: str, said: str, *parts: Part, rows: tuple[Values, ...] | None
     return _entered("counter", name, said, parts, instrument, labels, rows)
 
 
-def _gauge(name: str, said: str, *parts: Part, **labels: Values) -> Gauge:
-    return _entered("gauge", name, said, parts, Gauge(name, said, list(labels), registry=None), labels)
+def _gauge(name: str, said: str, *parts: Part, rows: tuple[Values, ...] | None = None, **labels: Values) -> Gauge:
+    return _entered("gauge", name, said, parts, Gauge(name, said, list(labels), registry=None), labels, rows)
 
 
 def _histogram(name: str, said: str, *parts: Part, buckets: Iterable[float], **labels: Values) -> Histogram:
@@ -263,6 +269,55 @@ RULES_LOADED = _gauge(
     "fundwatch_rules_last_reload_success_timestamp_seconds", "Unix time at which rules were last taken over", "worker"
 )
 
+# -- the model ------------------------------------------------------------------------------------------------------
+
+# How strange are days? A crowd that moves to the right is drift, or an outbreak; compare with the thresholds.
+MODEL_SCORE = _tally(
+    "fundwatch_model_score",
+    "Days that the model scored, again when judged again: -log p and the evidence of days before; 0: ordinary",
+    "worker",
+    buckets=(0, 1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30),
+    model=MODELS,
+)
+MODEL_INFERENCE = _tally(
+    "fundwatch_model_inference_seconds",
+    "Measuring, scoring and explaining one day",
+    "worker",
+    buckets=(0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1),
+    model=MODELS,
+)
+MODEL_MISSING = _counter(
+    "fundwatch_model_missing_features_total",
+    "Days scored without what a part of the columns compares with: days of one's own, or peers of one's own kind",
+    "worker",
+    model=MODELS,
+    feature=("own_days", "peers"),
+)
+MODEL_TRAINED = _gauge(
+    "fundwatch_model_trained_timestamp_seconds",
+    "Business time at which the training days of the model in force end; 0: none is in force",
+    "worker",
+    model=MODELS,
+)
+MODEL_SCORE_PSI = _gauge(
+    "fundwatch_model_score_psi",
+    "Population stability index of scores, against the days of training (fundwatch model show --metrics)",
+    "job",
+    model=MODELS,
+)
+MODEL_FEATURE_PSI = _gauge(
+    "fundwatch_model_feature_psi", "The same of each feature", "job", rows=FEATURE_ROWS,
+    model=MODELS, feature=tuple(name for _, name in FEATURE_ROWS),
+)  # fmt: skip
+MODEL_DAYS = _gauge(
+    "fundwatch_model_drift_days", "Days that were compared; of fewer than 2,000 the index is mostly noise", "job",
+    model=MODELS,
+)  # fmt: skip
+MODEL_LEADS = _gauge(
+    "fundwatch_model_leads_per_day", "Days above the threshold, a day, among those compared", "job", model=MODELS
+)
+MODEL_CHECKED = _gauge("fundwatch_model_drift_checked_timestamp_seconds", "Unix time of the comparison", "job")
+
 # -- servers --------------------------------------------------------------------------------------------------------
 
 STATE_ERRORS = _counter(
@@ -307,6 +362,40 @@ ALERTS_STANDING = _gauge(
     "feed",
     level=LEVELS,
     state=("open", "snoozed", "inhibited"),
+)
+ALERTS_OPEN = _gauge(
+    "fundwatch_alerts_open",
+    "Leads that wait for somebody's next step, by level and by where they stand; the same from every feed",
+    "feed",
+    level=LEVELS,
+    state=STATES,
+)
+OLDEST_NEW = _gauge(
+    "fundwatch_alerts_oldest_open_seconds",
+    "Age of the oldest lead that nobody has looked at; 0: there is none; the same from every feed",
+    "feed",
+    level=LEVELS,
+)
+# How many of each detector's leads turned out to be something?
+DISPOSED = _gauge(
+    "fundwatch_alerts_disposed",
+    "Leads in the store that have an outcome; the same from every feed",
+    "feed",
+    detector=ALERTED,
+    disposition=DISPOSITIONS,
+)
+TRIAGE = _tally(
+    "fundwatch_alert_time_to_triage_seconds",
+    "From a lead being raised to the first move of a person, since the feed was started; the same from every feed",
+    "feed",
+    buckets=(300, 900, 3_600, 14_400, 28_800, 86_400, 172_800, 345_600, 864_000),
+    level=LEVELS,
+)
+OVERDUE = _gauge(
+    "fundwatch_alerts_overdue",
+    "Leads past the last day for their next step, in working days of China; the same from every feed",
+    "feed",
+    state=STATES,
 )
 UNPUBLISHED = _gauge(
     "fundwatch_alerts_unpublished",

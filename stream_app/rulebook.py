@@ -11,6 +11,7 @@ from pathlib import Path
 from detectors.catalogue import DETECTORS
 from detectors.rules import Rulebook, RulesError, Source, business_day, rulebook
 from models.catalogue import LEARNED, InForce, with_models
+from models.unusual import OnScored, unheard
 from stream_app.settings import SettingsError
 
 MODELS_OF = ("manifest.json", "promoted.json")  # of a version, of a registry: what changes when models do
@@ -22,7 +23,7 @@ class RulesFileError(SettingsError):
     """A file of rules, or a model, that cannot be used; says which, where, and what is expected."""
 
 
-def read_rules(file: Path | None, models: Path | None = None) -> Rulebook:
+def read_rules(file: Path | None, models: Path | None = None, on_scored: OnScored = unheard) -> Rulebook:
     """The rules as the files have them now. ``file``: of your own, laid over what is shipped.
 
     models: a registry, or the directory of one version; None: the detectors that need one are not run.
@@ -32,7 +33,7 @@ def read_rules(file: Path | None, models: Path | None = None) -> Rulebook:
     try:
         if file is not None:
             sources.append(Source(str(file), file.read_text("utf-8")))
-        return with_models(rulebook((*DETECTORS, *LEARNED), *sources), _models(models))
+        return with_models(rulebook((*DETECTORS, *LEARNED), *sources), _models(models), on_scored)
     except OSError as error:
         raise RulesFileError(f"{file}: the file of rules cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
@@ -56,12 +57,12 @@ def _models(where: Path | None) -> Sequence[InForce]:
 class RulesFile:
     """The rules in force in this process."""
 
-    def __init__(self, file: Path | None, models: Path | None = None) -> None:
-        """Raises RulesFileError."""
-        self._file, self._models = file, models
+    def __init__(self, file: Path | None, models: Path | None = None, on_scored: OnScored = unheard) -> None:
+        """on_scored: hears of each day that a model scores. Raises RulesFileError."""
+        self._file, self._models, self._on_scored = file, models, on_scored
         self._files = [file, *(models / name for name in MODELS_OF)] if models else [file]
         self._stamps = self._stamped()
-        self.book = read_rules(file, models)
+        self.book = read_rules(file, models, on_scored)
 
     def _stamped(self) -> list[Stamp | None]:
         return [_stamp(file) for file in self._files]
@@ -76,15 +77,15 @@ class RulesFile:
         if stamps == self._stamps:
             return None
         self._stamps = stamps
-        book = read_rules(self._file, self._models)
+        book = read_rules(self._file, self._models, self._on_scored)
         since = self.book.differs_from(book)
         if since is None:
             return None
         if since < now:
             raise RulesFileError(
-                f"{self._file or self._models}: what it changes holds from {business_day(since)}, but "
-                f"{business_day(now)} has been judged already: put it under [[rules]] with a valid_from that is still "
-                f"to come"
+                f"{' and '.join(str(one) for one in (self._file, self._models) if one)}: what is changed holds from "
+                f"{business_day(since)}, but {business_day(now)} has been judged already: put thresholds under "
+                f"[[rules]] with a valid_from that is still to come, promote a model from a later day"
             )
         self.book = book
         return book

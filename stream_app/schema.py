@@ -34,6 +34,10 @@ SHAPES = {
         "detectors.nearness:Explained",
         "What one detector says of a subject: fundwatch explain --json prints an array of them",
     ),
+    "scored": (
+        "models.scored:ByModel",
+        "What a detector of the model says of a subject's days: the last entries of fundwatch explain --json",
+    ),
     "state": ("stream_app.commands.state:State", "What fundwatch state --json prints"),
     "account": ("alerts.accounts:Account", "One account of fundwatch user list --json, which prints an array of them"),
 }

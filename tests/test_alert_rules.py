@@ -75,6 +75,12 @@ CREATED = 'fundwatch_alerts_emitted_total{detector="d",level="red",change="creat
 LAG = 'fundwatch_consumer_lag_messages{topic="claims",partition="0"}'
 BURN = "FundwatchErrorBudgetBurn"
 DETECTION = {"slo": "detection_latency"}
+PSI = 'fundwatch_model_feature_psi{model="person",feature="person_amount_day"}'
+COMPARED = 'fundwatch_model_drift_days{model="person"}'
+TRAINED = 'fundwatch_model_trained_timestamp_seconds{model="pharmacy"}'
+WATERMARK = "fundwatch_watermark_timestamp_seconds"
+PERSON = {"model": "person"}
+LATE = 'fundwatch_alerts_overdue{state="new",instance="i"}'
 OPERATION = "fundwatch_state_operation_seconds_bucket"
 WORKER = 'up{job="fundwatch-worker",instance="i"}'
 
@@ -179,6 +185,20 @@ CASES = (
         "FundwatchStateMemoryHigh",
         {USED: "95x60", LIMIT: "0x60"},
     ),
+    Case("FundwatchModelDrift", {PSI: "0.3x120", COMPARED: "2500x120"}, [PERSON], "90m"),
+    Case(
+        "FundwatchModelDrift",
+        {'fundwatch_model_score_psi{model="person"}': "0.3x120", COMPARED: "2500x120"},
+        [PERSON],
+        "90m",
+    ),
+    Case("FundwatchModelDrift", {PSI: "0.3x120", COMPARED: "300x120"}, [], "90m"),  # mostly noise
+    Case("FundwatchModelDrift", {PSI: "0.1x120", COMPARED: "2500x120"}, [], "90m"),
+    Case("FundwatchModelStale", {TRAINED: "0+0x120", WATERMARK: "5000000x120"}, [], "90m"),  # none is in force
+    Case("FundwatchModelStale", {TRAINED: "1000000x120", WATERMARK: "5000000x120"}, [{"model": "pharmacy"}], "90m"),
+    Case("FundwatchModelStale", {TRAINED: "1000000x120", WATERMARK: "4000000x120"}, [], "90m"),
+    Case("FundwatchTriageOverdue", {LATE: "2x120"}, [{}], "60m"),
+    Case("FundwatchTriageOverdue", {LATE: "0x120"}, [], "60m"),
 )
 ALWAYS = {"FundwatchWatchdog"}
 

@@ -24,7 +24,7 @@ every_metric = pytest.mark.parametrize("metric", CATALOGUE.values(), ids=CATALOG
 def test_every_metric_is_named_by_the_rules_and_explained(metric: Metric) -> None:
     assert re.fullmatch(r"fundwatch_[a-z_]+", metric.name)
     assert metric.name.endswith("_total") == (metric.kind == "counter")
-    assert metric.kind != "histogram" or metric.unit == "seconds"
+    assert metric.kind != "histogram" or metric.unit in {"seconds", "score"}
     assert len(metric.help) > 10
     assert metric.parts
 

@@ -23,8 +23,10 @@ from detectors.unit import DAY
 from detectors.wire import read
 from models.catalogue import LEARNED, InForce, with_models
 from models.channels import Distance, Surprise
+from models.day import Peers, columns
 from models.drift import Reference as Usual
 from models.drift import drifts
+from models.feature import Counted, Feature, measures
 from models.forest import flattened
 from models.made import made
 from models.model import Model, evidence
@@ -117,6 +119,19 @@ def test_distance_is_in_units_of_how_values_vary_together() -> None:
     distance = Distance.of(values)
     near, far = distance(np.array([[0.0, 20.0], [4.0, 0.0]]))
     assert near < far
+
+
+TWO = (Feature("share", "", "", "share", "share"), Feature("gap", "", "", "min", direction=-1))
+USUAL = {"": Peers(*(np.array(one) for one in ([-4.0, 3.0], [0.15, 0.15], [0.0, 60.0])))}
+
+
+def test_what_is_told_as_no_stranger_than_usual_is_not_strange() -> None:
+    """0 % of three bills is scaled higher than 0 % of a hundred: nobody would call it more."""
+    few = measures(TWO, [Counted(0, 3), 60.0])
+    assert few.scaled[0] > USUAL[""].center[0] + 3 * USUAL[""].spread[0]
+    assert not columns(TWO, few, (), ("",), USUAL).values.any()
+    some = columns(TWO, measures(TWO, [Counted(2, 3), 5.0]), [few] * 28, ("",), USUAL).values
+    assert (some > 3).all()
 
 
 def test_evidence_fades_and_an_ordinary_day_is_none() -> None:
@@ -285,7 +300,7 @@ def test_a_model_for_features_that_are_measured_otherwise_now_is_refused(
     shelf: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [version] = shelf.versions()
-    monkeypatch.setattr("models.feature.MEASURED", 2)
+    monkeypatch.setattr("models.feature.MEASURED", 0)
     with pytest.raises(ModelError, match="other features"):
         load(shelf.root / version)
 

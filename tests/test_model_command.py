@@ -1,17 +1,25 @@
 """Training, promoting and looking after a model, as it is done at the command line."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from detectors.event import CHINA
+from detectors.rules import business_day
+from detectors.unit import day_end
 from replay.simulate.city import Plan
 from replay.simulate.simulation import write
 from stream_app import check
 from stream_app.commands.detectors import detectors
+from stream_app.commands.explain import explain
 from stream_app.commands.history import replay
 from stream_app.commands.model import model, train
+from stream_app.metrics import shown as shown_by
+from stream_app.rulebook import RulesFile, RulesFileError
 from tests.test_model import START
 
 
@@ -65,6 +73,44 @@ def test_a_version_is_a_candidate_until_it_is_promoted_and_can_be_rolled_back(
     assert "2199-02-01" in told(model, "list", "--registry", mine)
 
 
+def test_a_promotion_leaves_days_that_may_have_been_judged_alone_unless_all_are_asked_for(
+    root: Path, versions: list[str], tmp_path: Path
+) -> None:
+    from shutil import copytree
+
+    copytree(root, tmp_path / "kept")
+    first = asked(model, "promote", versions[0], "--registry", tmp_path / "kept")
+    tomorrow = business_day(day_end(datetime.now(UTC)))
+    assert f"judges from {tomorrow} on" in first.stdout
+    assert "before their next batch" in first.stderr
+    copytree(root, tmp_path / "other")
+    whole = asked(model, "promote", versions[0], "--all-days", "--registry", tmp_path / "other")
+    assert "judges all days" in whole.stdout
+    assert "start them again" in whole.stderr
+    assert asked(model, "promote", versions[0], "--all-days", "--from", "2026-01-01").exit_code == 2
+
+
+def test_a_worker_takes_over_the_first_promotion_and_refuses_one_for_a_day_that_it_has_judged(
+    root: Path, versions: list[str], tmp_path: Path
+) -> None:
+    from shutil import copytree
+
+    mine = tmp_path / "kept"
+    copytree(root, mine)
+    rules = RulesFile(None, mine)
+    reached = datetime(2026, 5, 4, 12, tzinfo=CHINA)
+    assert "anomaly_person" not in {editions[0].detector.id for editions in rules.book}
+    told(model, "promote", versions[0], "--from", "2026-05-05", "--registry", mine)
+    taken = rules.changed(reached)
+    assert taken is not None
+    assert "anomaly_person" in {editions[0].detector.id for editions in taken}
+    assert rules.changed(reached) is None
+    told(model, "promote", versions[1], "--from", "2026-05-04", "--registry", mine)
+    with pytest.raises(RulesFileError, match=r"2026-05-04T12:00.* promote a model from a later day"):
+        rules.changed(reached)
+    assert rules.book is taken
+
+
 def test_replay_with_a_model_adds_its_leads_and_each_explains_itself(
     city: Path, root: Path, versions: list[str], tmp_path: Path
 ) -> None:
@@ -101,7 +147,11 @@ def test_a_candidate_is_scored_beside_the_other_and_drift_is_told_and_written_as
     metrics = tmp_path / "model.prom"
     shown = json.loads(told(model, "show", versions[0], city, "--registry", root, "--metrics", metrics, "--json"))
     assert max(max(psi.values()) for psi in shown["psi"].values()) < 0.02, "the days it was trained on"
-    assert 'fundwatch_model_psi_ratio{entity="person",feature="score"}' in metrics.read_text()
+    written = metrics.read_text()
+    assert 'fundwatch_model_score_psi{model="person"}' in written
+    assert 'fundwatch_model_feature_psi{feature="pharmacy_night",model="pharmacy"}' in written
+    wanted = {metric.name for metric in shown_by("job")}
+    assert {line.split("{")[0].split()[0] for line in written.splitlines() if not line.startswith("#")} == wanted
     assert "模型提示" in told(model, "show", versions[0], "--registry", root)
 
 
@@ -128,3 +178,38 @@ def test_with_a_model_the_catalogue_names_its_version(root: Path, versions: list
     setting = {"FUNDWATCH_MODEL__DIR": str(root / versions[0])}
     entries = {one["id"]: one for one in json.loads(told(detectors, "--json", **setting))}
     assert entries["anomaly_pharmacy"]["model"] == versions[0]
+
+
+# explained
+
+
+def day_of(entries: list[dict[str, Any]], state: str) -> dict[str, Any]:
+    return next(day for entry in entries for day in entry["days"] if day["state"] == state)
+
+
+def test_explain_tells_the_score_of_each_day_against_the_threshold_and_what_weighed(
+    city: Path, root: Path, versions: list[str], tmp_path: Path
+) -> None:
+    told(replay, city, "--model", root / versions[0], "--alerts", tmp_path / "alerts.ndjson")
+    alerts = [json.loads(line) for line in (tmp_path / "alerts.ndjson").read_text().splitlines()]
+    alert = next(one for one in alerts if one["detector"] == "anomaly_pharmacy" and one["status"] == "open")
+    about = ("--detector", "anomaly_pharmacy", "--replay", city, "--model", root / versions[0])
+    entries = json.loads(told(explain, f"org:{alert['subject']['id']}", *about, "--json"))
+    spoke = next(day for day in entries[0]["days"] if day["day"] == alert["period"]["from"][:10])
+    assert (spoke["state"], spoke["level"], spoke["model_version"]) == ("spoke", alert["level"], versions[0])
+    assert [one["name"] for one in spoke["reasons"]] == [one["name"] for one in alert["explanation"]]
+    assert alert["figures"][0]["observed"] == pytest.approx(spoke["score"], abs=0.01)
+    ordinary, waits = day_of(entries, "ordinary"), day_of(entries, "waits")
+    assert ordinary["furthest"] < ordinary["stands_out"]
+    assert waits["judged_at"][:10] > waits["day"]
+    words = told(explain, f"org:{alert['subject']['id']}", *about)
+    assert f"SPOKE      {spoke['day']}: score {spoke['score']:g} reaches {alert['level']}" in words
+    below = [day for day in entries[0]["days"] if day["state"] == "below"]
+    assert all(0 < day["score"] < day["threshold"] and day["reasons"] for day in below)
+
+
+def test_explain_says_that_there_is_no_model(city: Path) -> None:
+    person = next(json.loads(line)["psn_no"] for line in city.read_text().splitlines() if '"setl"' in line)
+    done = asked(explain, f"person:{person}", "--detector", "anomaly_person", "--replay", city)
+    assert done.exit_code == 0, done.output
+    assert "anomaly_person: no model is in force" in done.stderr

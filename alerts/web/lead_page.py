@@ -155,6 +155,7 @@ def lead_page(told: Told, words: Words) -> LeadPage:
             _camera(alert),
             words,
             (alert.period.since, alert.period.to),
+            alert.explanation,
         ),
         records=[_record(event, event.event_id in alert.events, words) for event in evidence],
         record_count=len(alert.events),

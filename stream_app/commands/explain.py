@@ -1,9 +1,11 @@
 """``fundwatch explain``: why a detector spoke of a subject, or did not."""
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -28,12 +30,17 @@ from detectors.nearness import (
     near_misses,
     places_of,
 )
-from detectors.rules import limit_in_words
+from detectors.rules import Rulebook, limit_in_words
+from models.catalogue import ENTITIES, LEARNED
 from stream_app.commands.detectors import unknown
 from stream_app.rulebook import read_rules
 from stream_app.settings import Settings
 
-NAMES = sorted({name for detector in DETECTORS for name in (detector.id, name_of(detector))})
+if TYPE_CHECKING:
+    from models.scored import ByModel, DayScored
+
+NAMES = sorted({name for detector in (*DETECTORS, *LEARNED) for name in (detector.id, name_of(detector))})
+MOST_DAYS = 7  # told in words of one detector of the model, the strangest; --json has all
 
 
 @click.command()
@@ -43,6 +50,11 @@ NAMES = sorted({name for detector in DETECTORS for name in (detector.id, name_of
 @click.option("--detector", "detectors", multiple=True, help="Only this one; may be repeated.")
 @click.option(
     "--rules", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Instead of those in force."
+)
+@click.option(
+    "--model",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A model, or a registry of models: instead of the settings'.",
 )
 @click.option(
     "--data",
@@ -56,6 +68,7 @@ def explain(
     replay: bool,
     detectors: tuple[str, ...],
     rules: Path | None,
+    model: Path | None,
     data: Path | None,
     as_json: bool,
 ) -> None:
@@ -63,7 +76,8 @@ def explain(
 
     SUBJECT is kind:id (person, org, till, stay, trace_code, drug, area, rx), or the bare id where only one kind has
     it. A near miss is what would be a lead if one limit, or two, were up to twice as easy, or if an honest explanation
-    did not hold. Nothing is changed.
+    did not hold. Of the model, it tells the score of each day against the threshold, and what weighed most. Nothing is
+    changed.
 
     \b
     Example:
@@ -76,16 +90,33 @@ def explain(
         if name not in NAMES:
             raise click.UsageError(unknown(name, NAMES))
     settings = Settings.load(data_dir=data)
-    book = read_rules(rules or settings.rules.file)
+    book = read_rules(rules or settings.rules.file, model or settings.model.dir)
+    learned = Rulebook({e[0].detector.id: e for e in book if e[0].detector.id in ENTITIES})
+    described = Rulebook({e[0].detector.id: e for e in book if e[0].detector.id not in ENTITIES})
     with _recorded(files) if replay else _live(settings) as known:
         asked, places = _found(subject, known)
-        told = near_misses(asked, places, known.view, book, fallen=known.fallen, detectors=detectors)
+        told = near_misses(asked, places, known.view, described, fallen=known.fallen, detectors=detectors)
+        scored = list(_by_model(places, known.view, learned, detectors))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(told), indent=2))
-    else:
-        click.echo("\n".join(in_words(asked, known.view, told)))
-        for name in sorted({*detectors} - {entry for one in told for entry in (one.detector, one.name)}):
+        click.echo(msgspec.json.format(msgspec.json.encode([*told, *scored]), indent=2))
+        return
+    click.echo("\n".join([*in_words(asked, known.view, told), *model_in_words(scored)]))
+    spoken_of = {entry for one in told for entry in (one.detector, one.name)} | {one.detector for one in scored}
+    for name in sorted({*detectors} - spoken_of):
+        if name in ENTITIES and not any(e[0].detector.id == name for e in learned):
+            click.echo(f"{name}: no model is in force, so it is silent (model.dir, or --model)", err=True)
+        else:
             click.echo(f"{name} looks into no file that there is of {asked.kind}:{asked.id}", err=True)
+
+
+def _by_model(places: Sequence[Place], view: View, learned: Rulebook, detectors: Sequence[str]) -> "Iterator[ByModel]":
+    from models.scored import by_model
+
+    for editions in learned:
+        detector = editions[0].detector
+        keys = [place.key for place in places if place.ledger == detector.of.name]
+        if keys and (not detectors or detector.id in detectors):
+            yield by_model(editions, keys, view)
 
 
 @contextmanager
@@ -155,6 +186,37 @@ def in_words(subject: Subject, view: View, told: Sequence[Explained]) -> Iterato
             yield f"  looks again when business time has reached {one.looks_again.astimezone(CHINA):%Y-%m-%d %H:%M}"
         if one.left_out:
             yield f"  there was more to try than time: {one.left_out:,} tries were left out"
+
+
+def model_in_words(scored: "Sequence[ByModel]") -> Iterator[str]:
+    for one in scored:
+        counts = Counter(day.state for day in one.days)
+        yield ""
+        yield f"{one.detector}  (model {one.model_version}: a hint, no ground for a finding)"
+        told = f"{counts['spoke']:,} spoke, {counts['below']:,} below, {counts['ordinary']:,} ordinary"
+        yield f"  looked at  {len(one.days):,} days with bills: {told}, {counts['waits']:,} wait"
+        if one.without_model:
+            yield f"  silent     on {one.without_model:,} days before the first model"
+        for day in sorted(one.days, key=lambda day: (day.score, day.furthest), reverse=True)[:MOST_DAYS]:
+            yield from _day(day)
+
+
+def _day(day: "DayScored") -> Iterator[str]:
+    if day.state == "waits":
+        until = f"{day.judged_at.astimezone(CHINA):%Y-%m-%d %H:%M}"
+        yield f"  waits      {day.day}: judged once business time has reached {until}"
+    elif day.state == "ordinary":
+        least = f"no feature is {day.stands_out:g} spreads out"
+        yield f"  silent     {day.day}: ordinary, {least} (the furthest: {day.furthest:g})"
+    else:
+        word = "SPOKE " if day.level else "silent"
+        relation = f"reaches {day.level}," if day.level else "stays below"
+        yield f"  {word}     {day.day}: score {day.score:g} {relation} the threshold {day.threshold:g}"
+        for reason in day.reasons:
+            own = f", own usual {reason.own:g}" if reason.own is not None else ""
+            yield f"             {reason.share:4.0%} {reason.name} {reason.value:g} {reason.unit}".rstrip() + (
+                f" (peers {reason.peers:g}{own})"
+            )
 
 
 def _rows(one: Explained) -> str:

@@ -34,6 +34,7 @@ registry_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
 since_option = click.option("--from", "since", type=Day, help="First day; what was before it is still read as past.")
 until_option = click.option("--to", "until", type=Day, help="Last day.")
+since_when = click.option("--from", "since", type=Day, help="First business day.  [default: tomorrow]")
 
 
 class Failed(click.ClickException):
@@ -215,7 +216,7 @@ def show(
                 counts[entity] = len(found)
                 psi[entity], leads[entity] = _drift(loaded, entity, found)
     if metrics:
-        _write_metrics(metrics, version, loaded, psi, leads)
+        _write_metrics(metrics, psi, counts, leads)
     if as_json:
         shown = Shown(manifest=loaded.manifest, psi=psi, days=counts, leads=leads)
         click.echo(msgspec.json.format(msgspec.json.encode(shown), indent=2))
@@ -243,25 +244,25 @@ def _drift_in_words(entity: str, psi: dict[str, float], days: int, leads: float)
             yield f"  {name:28} {value:.3f}{'  train again' if value > ACT else '  look' if value > WARN else ''}"
 
 
-def _write_metrics(
-    path: Path, version: str, loaded: "Loaded", psi: dict[str, dict[str, float]], leads: dict[str, float]
-) -> None:
-    """Labels from closed sets: entities and features. Replaced whole."""
-    from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
+def _write_metrics(path: Path, psi: dict[str, dict[str, float]], days: dict[str, int], leads: dict[str, float]) -> None:
+    """For Prometheus' textfile collector. Replaced whole."""
+    from prometheus_client import CollectorRegistry, write_to_textfile
 
-    registry = CollectorRegistry()
-    info = Gauge("fundwatch_model_info", "The version asked about", ["version"], registry=registry)
-    info.labels(version).set(1)
-    ends = Gauge("fundwatch_model_trained_until_timestamp_seconds", "End of its training days", registry=registry)
-    ends.set(loaded.manifest.until.timestamp())
-    drifted = Gauge("fundwatch_model_psi_ratio", "Drift since training", ["entity", "feature"], registry=registry)
+    from models.drift import SCORE
+    from stream_app import metrics
+
+    told = CollectorRegistry()
+    for metric in metrics.shown("job"):
+        told.register(metric.instrument)
     for entity, values in psi.items():
+        metrics.MODEL_SCORE_PSI.labels(entity).set(values[SCORE])
         for feature, value in values.items():
-            drifted.labels(entity, feature).set(value)
-    spoke = Gauge("fundwatch_model_leads_per_day", "Days above the threshold, a day", ["entity"], registry=registry)
-    for entity, value in leads.items():
-        spoke.labels(entity).set(value)
-    write_to_textfile(str(path), registry)
+            if feature != SCORE:
+                metrics.MODEL_FEATURE_PSI.labels(entity, feature).set(value)
+        metrics.MODEL_DAYS.labels(entity).set(days[entity])
+        metrics.MODEL_LEADS.labels(entity).set(leads[entity])
+    metrics.MODEL_CHECKED.set_to_current_time()
+    write_to_textfile(str(path), told)
 
 
 class Side(Struct, frozen=True, kw_only=True):
@@ -342,27 +343,30 @@ def shadow(
 
 @model.command()
 @click.argument("version")
-@click.option("--from", "since", type=Day, help="First business day.  [default: tomorrow; at once if it is the first]")
+@since_when
+@click.option("--all-days", is_flag=True,
+              help="Days that were judged already too: for a replay, or workers not started yet.")  # fmt: skip
 @registry_option
-def promote(version: str, since: datetime | None, registry: Path | None) -> None:
+def promote(version: str, since: datetime | None, all_days: bool, registry: Path | None) -> None:
     """From a business day on, this version judges. Days before stay as they were judged.
 
-    Workers read the registry again by themselves, and refuse a first day that has been reached already. The very first
-    version holds from ever on: start the workers after it, or name a day to come.
+    Workers read the registry before each batch: nothing need be started again. One that has reached the first day
+    already refuses, and goes on as before; so does one that runs, with --all-days.
 
     \b
     Example:
       fundwatch model promote 2026-04-25-1f0c9a52 --from 2026-04-27
     """
+    if since and all_days:
+        raise click.UsageError("give --from or --all-days, and not both")
     where = _registry(registry)
-    first = not _checked(where.promotions)
-    begin = _midnight(since) if since else ALWAYS if first else day_end(datetime.now(UTC))
+    begin = ALWAYS if all_days else _begin(since)
     _checked(lambda: where.promote(version, begin, datetime.now(UTC)))
-    click.echo(f"{version} judges from {business_day(begin)} on" if begin != ALWAYS else f"{version} judges all days")
+    _tell(version, begin)
 
 
 @model.command()
-@click.option("--from", "since", type=Day, help="First business day.  [default: tomorrow]")
+@since_when
 @registry_option
 def rollback(since: datetime | None, registry: Path | None) -> None:
     """From a business day on, the version before the last one judges again.
@@ -371,14 +375,27 @@ def rollback(since: datetime | None, registry: Path | None) -> None:
     Example:
       fundwatch model rollback
     """
-    where = _registry(registry)
-    begin = _midnight(since) if since else day_end(datetime.now(UTC))
-    back = _checked(lambda: where.rollback(begin, datetime.now(UTC)))
-    click.echo(f"{back.version} judges from {business_day(back.since)} on")
+    begin = _begin(since)
+    back = _checked(lambda: _registry(registry).rollback(begin, datetime.now(UTC)))
+    _tell(back.version, begin)
 
 
-def _midnight(day: datetime) -> datetime:
-    return day.replace(tzinfo=CHINA)
+def _begin(since: datetime | None) -> datetime:
+    return since.replace(tzinfo=CHINA) if since else day_end(datetime.now(UTC))
+
+
+def _tell(version: str, begin: datetime) -> None:
+    """Which days it judges; and on stderr when workers will."""
+    if begin == ALWAYS:
+        click.echo(f"{version} judges all days")
+        click.echo("Workers that run refuse it, having judged days already: start them again to use it.", err=True)
+    else:
+        click.echo(f"{version} judges from {business_day(begin)} on")
+        click.echo(
+            f"Workers that run take it over before their next batch. One that has judged {business_day(begin)} already "
+            f"refuses it (rules.refused in its log, FundwatchRulesRefused): then name a later day.",
+            err=True,
+        )
 
 
 def _registry(root: Path | None) -> "Registry":

@@ -25,7 +25,8 @@ What Prometheus reads of each part at `/metrics` (`metrics.port` of a worker, wh
 `metrics.feed_port`, `metrics.archive_port`). Labels come from closed sets: never a person, an institution or an alert.
 Every combination stands at 0 from the start. Beside these there are `process_*` and `python_*` of the client library;
 Kafka and Redis have exporters of their own. A gauge that several processes show from one store
-(`fundwatch_alerts_standing`) is to be read with `max`.
+(`fundwatch_alerts_standing`) is to be read with `max`. The part `job` is `fundwatch model show --metrics FILE`, run by
+a timer: node_exporter's textfile collector shows the file.
 
 | metric | type | parts | labels | meaning |
 |---|---|---|---|---|

@@ -1,6 +1,8 @@
 """The made-up city of the embedded system: one file, streamed at a multiple of its time, if need be in several goes.
 
-What an earlier start has streamed is sent again at once, which changes nothing; the rest goes on at the city's pace.
+Its first days are sent at once, so that there is something to compare with and the model has days to judge (24 hours
+after their end); the last one is streamed. What an earlier start has streamed is sent again at once, which changes
+nothing.
 """
 
 import json
@@ -11,7 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-DAYS = 1
+BEFORE = timedelta(
+    days=3
+)  # sent at once; of these the first two have been judged by the model when the last day begins
+DAYS = BEFORE.days + 1
+INTENSITY = 2  # frauds are spread over the days: so that the last one has its share
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +27,14 @@ class Demo:
     speed: float
     persons: int
     seed: int
+    before: timedelta = BEFORE
 
 
 class City:
     """The files of one city in ``folder``. clock: in seconds."""
 
     def __init__(self, folder: Path, demo: Demo, clock: Callable[[], float] = time.monotonic) -> None:
-        name = f"city-{demo.persons}-{demo.seed}"
+        name = f"city-{demo.persons}-{demo.seed}-{DAYS}"
         self.demo, self._clock = demo, clock
         self.recording = folder / f"{name}.ndjson"
         self.draft = folder / f"{name}.ndjson.new"
@@ -41,14 +48,17 @@ class City:
     def simulate(self) -> list[str]:
         """The arguments that make the city up, into ``draft``."""
         size = ["--persons", str(self.demo.persons), "--seed", str(self.demo.seed), "--days", str(DAYS)]
-        return ["simulate", "--out", str(self.draft), "--labels", str(self.labels), *size]
+        out = ["--out", str(self.draft), "--labels", str(self.labels)]
+        return ["simulate", *out, *size, "--intensity", str(INTENSITY)]
 
     def split(self) -> None:
-        """Into ``past``, reference data and what was streamed before, and ``rest``; then the clock runs."""
-        until = self._streamed_until()
+        """Into ``past``, which is sent at once, and ``rest``; then the clock runs."""
+        streamed = self._streamed_until()
+        begins: datetime | None = None
         with self.past.open("w") as past, self.rest.open("w") as rest:
             for at, line in _arrivals(self.recording):
-                if at is None or (until is not None and at <= until):
+                begins = begins or (at and at + self.demo.before)
+                if at is None or (begins and at < begins) or (streamed and at <= streamed):
                     past.write(line)
                 else:
                     self._from = min(self._from or at, at)

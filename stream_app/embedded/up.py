@@ -223,6 +223,7 @@ class System:
             return
         await asyncio.to_thread(self.city.split)
         speed = f"{self.city.demo.speed:g}"
+        self.tell("sending the days before at once")
         if await self._run_once("send", self._ours("send", str(self.city.past), "--speed", "max")) != 0:
             return
         self.tell(f"streaming a day of the city at {speed} times its speed")

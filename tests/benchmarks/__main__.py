@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from tests.benchmarks import core, metering, servers
+from tests.benchmarks import core, metering, model, servers
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.recordings import Recording, city, world
 
@@ -30,6 +30,7 @@ PARTS: Mapping[str, Part] = {
     "decode": lambda made: core.decode(made, SOME),
     "memory": lambda made: core.memory(made, SOME),
     "detectors": lambda made: core.detectors(made, SOME),
+    "model": lambda made: model.model(made, SOME),
     "replay": replays,
     "redis": lambda made: servers.redis(made, SOME),
     "metrics": lambda made: metering.metrics(made, SOME),

@@ -63,8 +63,8 @@ def detectors(recording: Recording, events: int) -> Iterator[Figure]:
 
 def _judged(part: str, records: Sequence[Record], told: Sequence[Event], size: int) -> Iterator[Figure]:
     kept, timed = Timed(Memory()), [TimedDetector(detector) for detector in DETECTORS]
-    together = _heard(Memory(), DETECTORS, records, told, size)
-    _heard(kept, cast(Any, timed), records, told, size)  # they stand for a Memory and for Detectors
+    together = heard(Memory(), DETECTORS, records, told, size)
+    heard(kept, cast(Any, timed), records, told, size)  # they stand for a Memory and for Detectors
     n, judging = len(told), sum(one.clock.seconds for one in timed)
     for one in sorted(timed, key=lambda one: -one.clock.seconds):
         yield Figure(part, one.id, one.clock.us_each(n), "µs/event", f"{one.clock.calls:,} units judged")
@@ -75,7 +75,7 @@ def _judged(part: str, records: Sequence[Record], told: Sequence[Event], size: i
     yield Figure(part, "together", together.us_each(n), "µs/event", "without decoding, and without the parts' clocks")
 
 
-def _heard(
+def heard(
     memory: Any, detectors: Sequence[Detector], records: Sequence[Record], told: Sequence[Event], size: int
 ) -> Clock:
     """memory: a Memory, or what stands for one."""

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 Bill = dict[str, Any]  # a settlement as it is on the wire
 CHINA = "+08:00"
+LEAST_BILLS = 3  # of a day that is made strange; stores of these small cities have two on most days
 
 
 class Planted(NamedTuple):
@@ -44,9 +45,9 @@ class Town:
                 self.at[bill["fixmedins_code"], when(bill).date()].append(bill)
                 self.regulars[bill["fixmedins_code"]].add(bill["psn_no"])
 
-    def stores(self, days: Sequence[date], least: int = 3) -> list[str]:
-        """Those with so many bills on each of the days."""
-        return sorted(s for s in self.regulars if all(len(self.at[s, d]) >= least for d in days))
+    def busy(self, store: str, days: Sequence[date]) -> list[date]:
+        """Those on which it has so many bills that something can be done with them."""
+        return [day for day in days if len(self.at[store, day]) >= LEAST_BILLS]
 
     def add(self, like: Bill, *, person: str, at: datetime, store: str | None = None, factor: float = 1.0) -> Bill:
         """Another bill of the same goods."""
@@ -204,11 +205,11 @@ def plant(
     taken = set(taken)
     for family, (story, length, features) in OF_PHARMACIES.items():
         for _ in range(cases):
-            spans = [tuple(days[n : n + length]) for n in range(len(days) - length + 1)]
-            span = max(dice.sample(spans, min(4, len(spans))), key=lambda span: len(town.stores(span)))
-            if free := [store for store in town.stores(span) if store not in taken]:
+            free = [one for one in sorted(town.regulars) if one not in taken and len(town.busy(one, days)) >= length]
+            if free:
                 who = dice.choice(free)
                 taken.add(who)
+                span = tuple(sorted(dice.sample(town.busy(who, days), length)))
                 story(town, who, span)
                 planted.append(Planted(family, "pharmacy", who, span, features))
     people = sorted(town.persons)

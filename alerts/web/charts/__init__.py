@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from alerts.alert import WireReason
 from alerts.web.charts import (
     admitted,
     balance,
@@ -16,6 +17,7 @@ from alerts.web.charts import (
     stay,
     stock,
     strip,
+    unusual,
 )
 from alerts.web.charts.drawing import Chart
 from alerts.web.wording import Words
@@ -30,11 +32,12 @@ def chart(
     camera: tuple[datetime, datetime] | None,
     words: Words,
     period: tuple[datetime, datetime | None] | None = None,
+    reasons: Sequence[WireReason] = (),
 ) -> Chart | None:
     """The picture for this kind of lead; a plain timeline where it has none, or too little to draw.
 
     shown: ids of the events that the lead rests on; the others are background. camera: the range cameras are asked for.
-    period: of the lead; without it from the first event to the last.
+    period: of the lead; without it from the first event to the last. reasons: of a model, the weightiest first.
     """
     main = [event for event in events if event.event_id in shown]
     also = [event for event in events if event.event_id not in shown]
@@ -66,6 +69,8 @@ def chart(
             drawn = admitted.admitted(main, also, words)
         case "rx_missing_or_forged":
             drawn = scripts.scripts(main, also, words)
+        case "anomaly_person" | "anomaly_pharmacy":
+            drawn = unusual.unusual(reasons, words)
         case "upload_gap" if period:
             drawn = silence.silence(events, figures, period, words)
     return drawn or lanes.line(main, also, words)
