@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Literal
 
 import holidays
@@ -43,6 +44,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 USUAL = Limits()
 
 
+@lru_cache(4_096)  # a list asks for the same few days again and again
 def add_working_days(start: date, days: int) -> date:
     """The last of so many working days after ``start``.
 

@@ -59,6 +59,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from alerts import tables as t
 from alerts.alert import Alert
+from alerts.involved import involved
 from detectors.finding import Certainty, Evidence, Lead, Level, UnitId
 
 Status = Literal["open", "withdrawn"]
@@ -579,7 +580,9 @@ class Writing:
         self.upsert(t.alert_body, [_body_values(revision) for revision in revisions])
         for some in portions(revision.alert.alert_id for revision in revisions):
             self.db.execute(delete(t.alert_org).where(t.alert_org.c.alert_id.in_(some)))
+            self.db.execute(delete(t.involved).where(t.involved.c.alert_id.in_(some)))
         self.upsert(t.alert_org, [row for revision in revisions for row in _org_values(revision)])
+        self.upsert(t.involved, [row for revision in revisions for row in _involved_values(revision)])
 
     def append(self, notes: Sequence[Note]) -> list[int]:
         """Append to alert_event; the seq of each."""
@@ -936,6 +939,11 @@ def _org_values(of: Revision) -> Iterator[dict[str, object]]:
         yield {"alert_id": name, "org": org, "area": area if area.isdigit() else ""}
     for area in set(areas_of(of.lead)) - set(map(area_of, orgs)):
         yield {"alert_id": name, "org": "", "area": area}
+
+
+def _involved_values(of: Revision) -> Iterator[dict[str, object]]:
+    for subject in involved(of.lead):
+        yield {"alert_id": of.alert.alert_id, "kind": subject.kind, "id": subject.id}
 
 
 def _link(before: str, seq: int, note: Note | Entry) -> str:

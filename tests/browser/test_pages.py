@@ -11,7 +11,8 @@ from tests.browser import busy
 from tests.browser.chromium import PHONE, chromium, grave, outside, reading
 from tests.browser.site import made_template, now, serving, store_in
 
-PATHS = ("/overview", "/outcomes")
+PERSON = "p10875efd5d63b805"
+PATHS = ("/overview", "/outcomes", f"/subjects/org/{busy.SHOP}", f"/subjects/person/{PERSON}")
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +79,25 @@ def test_the_overview_says_what_waits_and_what_is_late(page: Page) -> None:
     waits.locator("summary").click()
     new = waits.get_by_role("row", name="待研判").get_by_role("cell").all_text_contents()
     assert int(new[1]) > int(new[2]) > 0
+
+
+# -- subjects
+
+
+def test_a_lead_leads_to_its_institution_and_back(page: Page) -> None:
+    page.goto(f"/?q={busy.SHOP}")
+    page.locator(".row").first.press("Enter")
+    page.locator(".aside .pairs a").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("P33****10007")
+    page.get_by_role("table").locator("tbody a").first.click()
+    expect(page.locator(".lead-page")).to_be_visible()
+
+
+def test_what_leads_share_is_drawn_and_told_as_links(page: Page) -> None:
+    page.goto("/")
+    page.locator(".row").first.press("Enter")
+    ties = page.get_by_role("region", name="关联图")
+    expect(ties.locator(".chart")).to_be_visible()
+    ties.locator("summary").click()
+    ties.locator("td a").first.click()
+    expect(page.locator(".subject-page")).to_be_visible()
