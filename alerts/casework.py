@@ -35,7 +35,7 @@ from alerts.life import (
     allowed,
     check,
 )
-from alerts.store import Note, Store, Writing, within
+from alerts.store import LeadRow, Note, Store, Writing, portions, within
 from detectors.finding import Level
 
 MOVED, COMMENTED = "moved", "commented"  # kinds of alert_event
@@ -115,6 +115,18 @@ def work_of(store: Store, alert_id: str, limits: Limits = USUAL) -> Work | None:
     with store.engine.connect() as db:
         about = _about(db, alert_id)
         return None if about is None else _work(db, alert_id, about, limits)
+
+
+def works_of(store: Store, rows: Sequence[LeadRow], limits: Limits = USUAL) -> dict[str, Work]:
+    """The same of many leads, by their ids."""
+    w = t.casework
+    with store.engine.connect() as db:
+        found = {
+            row.alert_id: row._mapping
+            for some in portions(row.alert_id for row in rows)
+            for row in db.execute(select(w).where(w.c.alert_id.in_(some)))
+        }
+    return {row.alert_id: _read(found.get(row.alert_id), row.alert_id, _about_row(row), limits) for row in rows}
 
 
 def moves_for(work: Work, who: Account, is_withdrawn: bool) -> list[Rule]:
@@ -204,6 +216,17 @@ def measures_of(store: Store, alert_id: str) -> list[Taken]:
         ]
 
 
+def measures_of_all(store: Store, alert_ids: Sequence[str]) -> dict[str, list[Taken]]:
+    """The same of many leads; those without any are left out."""
+    m, found = t.measure, dict[str, list[Taken]]()
+    with store.engine.connect() as db:
+        for some in portions(alert_ids):
+            query = select(m).where(m.c.alert_id.in_(some)).order_by(m.c.alert_id, m.c.number)
+            for row in db.execute(query):
+                found.setdefault(row.alert_id, []).append(_taken(row._mapping))
+    return found
+
+
 def ledger(
     store: Store, kind: str, name: str, *, areas: Sequence[str] = (), since: datetime | None = None, limit: int = 200
 ) -> list[Taken]:
@@ -241,10 +264,19 @@ def _within_reach(db: Connection, who: Account, alert_id: str) -> _About:
     return about
 
 
+def _about_row(row: LeadRow) -> _About:
+    return _About(row.areas, row.level, row.status == "withdrawn", row.raised_at)
+
+
 def _work(db: Connection, alert_id: str, about: _About, limits: Limits) -> Work:
     row = db.execute(select(t.casework).where(t.casework.c.alert_id == alert_id)).one_or_none()
+    return _read(row._mapping if row else None, alert_id, about, limits)
+
+
+def _read(row: Mapping[Any, Any] | None, alert_id: str, about: _About, limits: Limits) -> Work:
+    """Any: a Core row is untyped. A lead without a row is new."""
     if row is not None:
-        values = dict(row._mapping)
+        values = dict(row)
         officers = msgspec.json.decode(values.pop("officers"), type=tuple[str, ...])
         return Work(**values | {"state": State(values["state"]), "officers": officers})
     return Work(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Literal
 
 import holidays
@@ -48,6 +49,7 @@ AWAITED = tuple(  # states in which somebody's next step is awaited by a day
 )
 
 
+@lru_cache(4_096)  # a list asks for the same few days again and again
 def add_working_days(start: date, days: int) -> date:
     """The last of so many working days after ``start``.
 

@@ -59,6 +59,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from alerts import tables as t
 from alerts.alert import Alert
+from alerts.involved import involved
 from detectors.finding import Certainty, Evidence, Lead, Level, UnitId
 
 Status = Literal["open", "withdrawn"]
@@ -335,7 +336,7 @@ class Store:
     ) -> Page:
         """The alerts of a filter, a page at a time, equally fast at any depth. Raises CursorError."""
         # Only this page's rows are looked up beside: an engine that joins first would sort them all.
-        query = select(t.alert.c.alert_id).where(*_conditions(of)).order_by(*_ordered(order, of)).limit(limit + 1)
+        query = select(t.alert.c.alert_id).where(*conditions(of)).order_by(*_ordered(order, of)).limit(limit + 1)
         if after is not None:
             query = query.where(_beyond(order, after))
         chosen = _LEADS.where(t.alert.c.alert_id.in_(query.scalar_subquery()))
@@ -358,11 +359,11 @@ class Store:
         """Counts by level, detector and state; see Facets."""
         rest = replace(of, levels=frozenset(), detectors=frozenset(), statuses=frozenset(), inhibited=None)
         plain = replace(rest, now=None, areas=()) == EVERYTHING  # then an index answers it alone
-        conditions = [*_conditions(replace(rest, areas=())), *_named_areas(rest.areas)]
+        wanted = [*conditions(replace(rest, areas=())), *_named_areas(rest.areas)]
         level = t.alert.c.level_rank if plain else t.alert.c.level_rank + _OFF_INDEX
         # by position: the moment is a parameter, and PostgreSQL takes no two of them for the same expression
         groups = (level, t.alert.c.detector, _state(of.now), t.alert.c.inhibited_by.is_not(None))
-        query = select(*groups, func.count()).where(*conditions).group_by(*map(text, "1234"))
+        query = select(*groups, func.count()).where(*wanted).group_by(*map(text, "1234"))
         with self.engine.connect() as db:
             counted = [(tuple(Level)[rank], *others) for rank, *others in db.execute(query)]
         return _facets(counted, of)
@@ -421,7 +422,7 @@ class Store:
 
     def bodies(self, of: Filter = EVERYTHING) -> Iterator[bytes]:
         """The same as JSON, without a line end. One snapshot: what changes meanwhile is not seen."""
-        query = select(t.alert_body.c.body).join(t.alert).where(*_conditions(of)).order_by(t.alert.c.alert_id)
+        query = select(t.alert_body.c.body).join(t.alert).where(*conditions(of)).order_by(t.alert.c.alert_id)
         with self._stream(query) as rows:
             for (body,) in rows:
                 yield body.encode()
@@ -579,7 +580,9 @@ class Writing:
         self.upsert(t.alert_body, [_body_values(revision) for revision in revisions])
         for some in portions(revision.alert.alert_id for revision in revisions):
             self.db.execute(delete(t.alert_org).where(t.alert_org.c.alert_id.in_(some)))
+            self.db.execute(delete(t.involved).where(t.involved.c.alert_id.in_(some)))
         self.upsert(t.alert_org, [row for revision in revisions for row in _org_values(revision)])
+        self.upsert(t.involved, [row for revision in revisions for row in _involved_values(revision)])
 
     def append(self, notes: Sequence[Note]) -> list[int]:
         """Append to alert_event; the seq of each."""
@@ -709,7 +712,8 @@ def _ordered(order: Order, of: Filter) -> list[ColumnElement[object]]:
     return [column.desc() for column in ((first + _OFF_INDEX) if rare else first, *others)]
 
 
-def _conditions(of: Filter) -> Iterator[ColumnElement[bool]]:
+def conditions(of: Filter) -> Iterator[ColumnElement[bool]]:
+    """A filter as conditions on the table of alerts."""
     a = t.alert.c
     if of.levels:
         yield a.level_rank.in_(sorted(level.rank for level in of.levels))
@@ -935,6 +939,11 @@ def _org_values(of: Revision) -> Iterator[dict[str, object]]:
         yield {"alert_id": name, "org": org, "area": area if area.isdigit() else ""}
     for area in set(areas_of(of.lead)) - set(map(area_of, orgs)):
         yield {"alert_id": name, "org": "", "area": area}
+
+
+def _involved_values(of: Revision) -> Iterator[dict[str, object]]:
+    for subject in involved(of.lead):
+        yield {"alert_id": of.alert.alert_id, "kind": subject.kind, "id": subject.id}
 
 
 def _link(before: str, seq: int, note: Note | Entry) -> str:

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA = "0003"  # the migration that makes these tables
+SCHEMA = "0004"  # the migration that makes these tables
 
 
 class Instant(TypeDecorator[datetime]):
@@ -156,6 +156,16 @@ rests_on = Table(
     Index(None, "event_id", "alert_id"),
 )
 
+# Whom each alert names beside institutions: persons, tills, doctors, codes; see alerts.involved.
+involved = Table(
+    "involved",
+    metadata,
+    Column("alert_id", ALERT_ID, ForeignKey("alert.alert_id"), primary_key=True),
+    Column("kind", Plain, primary_key=True),
+    Column("id", Plain, primary_key=True),
+    Index(None, "id", "kind", "alert_id"),
+)
+
 # Subjects that are to be left in peace for a while, at most one row for each set of areas; see alerts.snooze.
 snooze = Table(
     "snooze",
@@ -207,6 +217,29 @@ measure = Table(
     Column("taken_by", Plain, nullable=False),
     Column("taken_at", Instant, nullable=False),
     Index(None, "subject_kind", "subject_id"),
+)
+
+# Who has taken a lead in hand, or was given it; with an end only for a while. See alerts.claims.
+claim = Table(
+    "claim",
+    metadata,
+    Column("alert_id", ALERT_ID, ForeignKey("alert.alert_id"), primary_key=True),
+    Column("holder", Plain, nullable=False),
+    Column("given_by", Plain, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant),
+    Index(None, "holder"),
+)
+
+# Choices of the feed that somebody keeps under a name; see alerts.views.
+saved_view = Table(
+    "saved_view",
+    metadata,
+    Column("owner", Plain, primary_key=True),
+    Column("name", Plain, primary_key=True),
+    Column("query", Plain, nullable=False),  # of the feed's address
+    Column("shared", Boolean, nullable=False),
+    Column("saved_at", Instant, nullable=False),
 )
 
 # What was answered to a write that named a key, so that sending it again changes nothing.

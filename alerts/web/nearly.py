@@ -1,6 +1,7 @@
 """Why the other rules said nothing of a lead's subject: asked of the live memory when somebody wants to know."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from threading import BoundedSemaphore
 from typing import Annotated, NamedTuple
 
@@ -13,8 +14,8 @@ from alerts.web.problems import MemoryAwayError
 from alerts.web.wording import Mask, Words
 from detectors.easing import NEVER_MATCHES
 from detectors.finding import Level, Subject
-from detectors.nearness import Changed, Explained, Said, Way, near_misses, places_of
-from detectors.rules import limit_in_words
+from detectors.nearness import Changed, Explained, Known, Said, Way, near_misses, places_of
+from detectors.rules import Rulebook, limit_in_words
 
 ASKED_AT_ONCE = 2  # each takes a processor for some seconds
 WAITS_S = 15.0
@@ -68,21 +69,26 @@ def remembered(request: Request) -> Remembered:
     return found
 
 
-def nearly_page(row: LeadRow, ask: Remembered, words: Words) -> NearlyPage:
-    """Raises MemoryAwayError."""
-    subject = Subject(row.subject_kind, row.subject_id)
+@contextmanager
+def asking(ask: Remembered) -> Iterator[tuple[Known, Rulebook]]:
+    """The memory, for few at a time. Raises MemoryAwayError."""
     if not _asking.acquire(timeout=WAITS_S):
         raise MemoryAwayError
     try:
-        with ask() as (known, rules):
-            told = near_misses(
-                subject, places_of(subject, known), known.view, rules, fallen=known.fallen, thorough=False
-            )
-            now = words.moment(known.view.now)
+        with ask() as found:
+            yield found
     except OSError as error:
         raise MemoryAwayError from error
     finally:
         _asking.release()
+
+
+def nearly_page(row: LeadRow, ask: Remembered, words: Words) -> NearlyPage:
+    """Raises MemoryAwayError."""
+    subject = Subject(row.subject_kind, row.subject_id)
+    with asking(ask) as (known, rules):
+        told = near_misses(subject, places_of(subject, known), known.view, rules, fallen=known.fallen, thorough=False)
+        now = words.moment(known.view.now)
     mask = Mask.of(words, subject.id.split("/"))
     asked = sorted((_asked(one, mask, words) for one in told), key=lambda one: _ORDER.index(one.state))
     return NearlyPage(row, words.subject(subject.kind, subject.id), now, asked)

@@ -18,7 +18,9 @@ from msgspec import Struct
 from alerts.accounts import check_login
 from alerts.snooze import LONGEST_REASON, may_snooze
 from alerts.store import Facets, LeadRow, Order, Page, risk
+from alerts.subjects import related
 from alerts.web.api import sse
+from alerts.web.charts.ties import tied
 from alerts.web.context import (
     LANG_COOKIE,
     THEME_COOKIE,
@@ -278,6 +280,7 @@ def lead_response(
         status,
         lead=lead_page(told, words),
         work=work_panel(WorkDesk(desk), alert_id, words, notice, typed),
+        tied=tied(related(desk.store, told.detail.row, desk.account.areas), words),
         seq=seq,
         asks_memory=context(request).remembered is not None,
         account=desk.account,

@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 
 from alerts.store import STORE_AWAY, Store, StoreError
-from alerts.web import api, outcomes_page, pages, problems, work_api, work_page
+from alerts.web import api, outcomes_page, overview_page, pages, problems, subject_page, work_api, work_page
 from alerts.web.context import Asks, Context, Remembered, any_words
 from alerts.web.gate import Clock, Gate, SafeHeaders, wall_clock
 from alerts.web.live import Hub
@@ -54,6 +54,8 @@ def create_app(
     app.include_router(pages.router)
     app.include_router(work_page.router)
     app.include_router(outcomes_page.router)
+    app.include_router(overview_page.router)
+    app.include_router(subject_page.router)
     _health(app, store)
     static = Path(str(files("alerts.web") / "static"))
     app.mount("/static", StaticFiles(directory=static), name="static")

@@ -1,0 +1,230 @@
+"""How things stand as a whole: leads by kind and day, what waits, how far leads came, and what came back.
+
+    told = overview(store, now, areas=("3301",))
+
+Days are those of +08:00. The days of leads are business days and end with the newest lead's, so that a recording told
+today is shown by its own days.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+
+from msgspec import Struct
+from sqlalchemy import ColumnElement, Connection, String, and_, func, or_, select, text
+
+from alerts import tables as t
+from alerts.deadlines import CHINA, USUAL, Limits, due_on
+from alerts.life import RECOVERED, State
+from alerts.outcomes import CONFIRMED, Outcomes, outcomes
+from alerts.store import Filter, Store, conditions, within
+from detectors.finding import Level
+
+DAYS = 28  # of leads by kind
+WEEK = 7
+MONTHS = 12  # of money recovered
+LOOKED_BACK = 60  # calendar days in which the deadline of a new lead must lie: the longest is ten working days
+AWAITED = (
+    State.NEW,
+    State.SCREENED,
+    State.ASSIGNED,
+    State.VERIFYING,
+    State.PENDING_EVIDENCE,
+    State.FEEDBACK,
+    State.APPEAL,
+    State.REVIEW,
+    State.CONFIRMED,
+    State.PARTLY,
+    State.FILED,
+    State.DISPOSED,
+)  # states with a day by which they are to be left, in the order of the work
+CHECKED = CONFIRMED | {State.UNFOUNDED.value}
+
+
+class Kind(Struct, frozen=True):
+    """The leads of one detector on each of the last DAYS days, oldest first."""
+
+    detector: str
+    days: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        return sum(self.days)
+
+    @property
+    def week(self) -> int:
+        return sum(self.days[-WEEK:])
+
+
+class Waiting(Struct, frozen=True):
+    """Leads in one state; overdue: those among them whose day has passed."""
+
+    state: State
+    leads: int
+    overdue: int
+
+
+class Step(Struct, frozen=True):
+    """Leads of this year that came so far. fen: at stake in them; of the last step: what came back."""
+
+    name: str
+    leads: int
+    fen: int
+
+
+class Month(Struct, frozen=True):
+    """What was recovered in one month, by its first day."""
+
+    first: date
+    fen: int
+
+
+class Overview(Struct, frozen=True, kw_only=True):
+    """until: the day of the newest lead, None while there is none. Amounts in fen."""
+
+    until: date | None
+    kinds: tuple[Kind, ...]  # those with most leads first
+    waiting: tuple[Waiting, ...]
+    at_stake_fen: int  # named by the leads that stand and rest on nothing graver
+    steps: tuple[Step, ...]
+    months: tuple[Month, ...]
+    outcomes: Outcomes  # of this year
+
+    @property
+    def leads(self) -> int:
+        """Of the days shown."""
+        return sum(kind.total for kind in self.kinds)
+
+
+def overview(store: Store, now: datetime, *, areas: tuple[str, ...] = (), limits: Limits = USUAL) -> Overview:
+    """How things stand within the areas."""
+    today = now.astimezone(CHINA).date()
+    year = _midnight(today.replace(month=1, day=1))
+    mine = list(conditions(Filter(areas=areas)))
+    with store.engine.connect() as db:
+        until = _newest(db, mine)
+        return Overview(
+            until=until,
+            kinds=tuple(_kinds(db, mine, until)) if until else (),
+            waiting=tuple(_waiting(db, mine, now, limits)),
+            at_stake_fen=_at_stake(db, mine),
+            steps=tuple(_steps(db, mine, year)),
+            months=tuple(_months(db, areas, today)),
+            outcomes=outcomes(store, areas=areas, since=year),
+        )
+
+
+def _newest(db: Connection, mine: Sequence[ColumnElement[bool]]) -> date | None:
+    newest = db.execute(select(func.max(t.alert.c.last_seen)).where(*mine)).scalar_one()
+    return newest.astimezone(CHINA).date() if newest else None
+
+
+def _kinds(db: Connection, mine: Sequence[ColumnElement[bool]], until: date) -> list[Kind]:
+    """Withdrawn leads are counted too: somebody may have worked on them that day."""
+    a = t.alert.c
+    first = until - timedelta(days=DAYS - 1)
+    day = _china_day(db, a.last_seen)
+    query = (
+        select(a.detector, day, func.count()).where(*mine, a.last_seen >= _midnight(first)).group_by(a.detector, day)
+    )
+    counted: dict[str, list[int]] = {}
+    for detector, on, number in db.execute(query.group_by(*map(text, "12"))):  # by position, as store.facets does
+        counted.setdefault(detector, [0] * DAYS)[(date.fromisoformat(on) - first).days] = number
+    kinds = [Kind(detector, tuple(days)) for detector, days in counted.items()]
+    return sorted(kinds, key=lambda kind: (-kind.total, kind.detector))
+
+
+def _china_day(db: Connection, moment: ColumnElement[datetime]) -> ColumnElement[str]:
+    """2026-11-18: the day in China, by what each engine has for it. SQLite keeps the moment as text, in UTC."""
+    if db.dialect.name == "postgresql":
+        return func.to_char(func.timezone("Asia/Shanghai", moment), "YYYY-MM-DD", type_=String)
+    return func.date(moment, "+8 hours", type_=String)
+
+
+def _waiting(db: Connection, mine: Sequence[ColumnElement[bool]], now: datetime, limits: Limits) -> Iterator[Waiting]:
+    today = now.astimezone(CHINA).date()
+    w = t.casework.c
+    worked = select(w.state, w.due < today, func.count()).join(t.alert, t.alert.c.alert_id == w.alert_id)
+    leads, overdue = Counter[str](), Counter[str]()
+    for state, is_late, number in db.execute(worked.where(*mine).group_by(*map(text, "12"))):
+        leads[state] += number
+        overdue[state] += number if is_late else 0
+    new, late = _untouched(db, mine, now, limits)
+    leads[State.NEW] += new
+    overdue[State.NEW] += late
+    return (Waiting(state, leads[state], overdue[state]) for state in AWAITED)
+
+
+def _untouched(db: Connection, mine: Sequence[ColumnElement[bool]], now: datetime, limits: Limits) -> tuple[int, int]:
+    """Leads that stand, do not rest, and that nobody has touched: how many, and how many too long."""
+    a = t.alert.c
+    query = select(func.count()).select_from(t.alert.outerjoin(t.casework)).where(*mine, *untouched(now))
+    late = or_(*(and_(a.level_rank == level.rank, a.raised_at < overdue_before(level, now, limits)) for level in Level))
+    return db.execute(query).scalar_one(), db.execute(query.where(late)).scalar_one()
+
+
+def untouched(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Conditions on alert, joined from the left with casework."""
+    a = t.alert.c
+    awake = or_(a.snoozed_until.is_(None), a.snoozed_until <= now)
+    return a.status == "open", awake, t.casework.c.alert_id.is_(None)
+
+
+def overdue_before(level: Level, now: datetime, limits: Limits = USUAL) -> datetime:
+    """A new lead of this level raised before this moment waits too long: its day has passed."""
+    today = now.astimezone(CHINA).date()
+    for back in range(1, LOOKED_BACK):
+        day = today - timedelta(days=back)
+        due = due_on(State.NEW, level, _midnight(day), False, limits)
+        if due is not None and due < today:
+            return _midnight(day + timedelta(days=1))
+    return _midnight(today - timedelta(days=LOOKED_BACK))
+
+
+def _at_stake(db: Connection, mine: Sequence[ColumnElement[bool]]) -> int:
+    a = t.alert.c
+    query = select(func.sum(a.amount_at_risk_fen)).where(*mine, a.status == "open", a.inhibited_by.is_(None))
+    return int(db.execute(query).scalar_one() or 0)
+
+
+def _steps(db: Connection, mine: Sequence[ColumnElement[bool]], year: datetime) -> Iterator[Step]:
+    """Each step holds those of the steps after it, but for leads that skipped one."""
+    a, w, m = t.alert.c, t.casework.c, t.measure.c
+    joined = t.alert.outerjoin(t.casework)
+    recovered = select(m.alert_id, func.sum(m.amount_fen).label("fen")).where(m.kind.in_(sorted(RECOVERED)))
+    back = recovered.group_by(m.alert_id).having(func.sum(m.amount_fen) > 0).subquery()
+    taken = select(m.alert_id)
+    steps: tuple[tuple[str, ColumnElement[bool]], ...] = (
+        ("raised", or_(a.status == "open", w.alert_id.is_not(None))),
+        ("kept", and_(w.screened_by != "", w.state != State.DISMISSED)),
+        ("dispatched", w.officers != "[]"),
+        ("checked", or_(w.outcome.in_(sorted(CHECKED)), w.state.in_([State.FEEDBACK, State.APPEAL, State.REVIEW]))),
+        ("confirmed", w.outcome.in_(sorted(CONFIRMED))),
+        ("disposed", w.alert_id.in_(taken)),
+    )
+    for name, reached in steps:
+        query = select(func.count(), func.sum(a.amount_at_risk_fen)).select_from(joined)
+        number, fen = db.execute(query.where(*mine, a.raised_at >= year, reached)).one()
+        yield Step(name, number, int(fen or 0))
+    query = select(func.count(), func.sum(back.c.fen)).select_from(t.alert.join(back, back.c.alert_id == a.alert_id))
+    number, fen = db.execute(query.where(*mine, a.raised_at >= year)).one()
+    yield Step("recovered", number, int(fen or 0))
+
+
+def _months(db: Connection, areas: Sequence[str], today: date) -> Iterator[Month]:
+    """The last MONTHS of them, oldest first."""
+    firsts = [today.replace(day=1)]
+    while len(firsts) < MONTHS:
+        firsts.append((firsts[-1] - timedelta(days=1)).replace(day=1))
+    m, a = t.measure.c, t.alert.c
+    query = select(m.taken_at, m.amount_fen, a.areas).join(t.alert, a.alert_id == m.alert_id)
+    query = query.where(m.kind.in_(sorted(RECOVERED)), m.taken_at >= _midnight(firsts[-1]))
+    sums = Counter[date]()
+    for at, fen, named in db.execute(query):
+        if within(named.split(), areas):
+            sums[at.astimezone(CHINA).date().replace(day=1)] += fen
+    return (Month(first, sums[first]) for first in reversed(firsts))
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), CHINA)
