@@ -84,9 +84,8 @@ class Day:
         moment = arrival.happened_at
         first = day_of(moment)
         if not self.before or file.last <= moment:
-            return (first.isoformat(),)
-        last = min(day_of(moment + self.before), day_of(file.last))
-        return ((first + n * DAY).isoformat() for n in range((last - first).days + 1))
+            return _days(first, first)
+        return _days(first, min(day_of(moment + self.before), day_of(file.last)))
 
     def span(self, cell: str, file: File) -> Span:
         start = _midnight(cell)
@@ -118,6 +117,11 @@ class Month:
 
     def period(self, cell: str, file: File) -> Period:
         return month_of(_midnight(f"{cell}-01"))
+
+
+@lru_cache(maxsize=4096)
+def _days(first: date, last: date) -> tuple[str, ...]:
+    return tuple((first + n * DAY).isoformat() for n in range((last - first).days + 1))
 
 
 @lru_cache(maxsize=4096)

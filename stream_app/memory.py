@@ -255,7 +255,14 @@ class Memory:
             file.seen = ticket
         self._news_seen = ticket
         self._due_at = int(float(answer[5])) if answer[5] else 1 << 62
-        return View(ticket, moment(self._now), moment(int(answer[6])), {}, _Reader(self._synced, ticket), self._records)
+        return View(
+            ticket,
+            moment(self._now),
+            moment(int(answer[6])),
+            {},
+            _Reader(self._young, self._synced, ticket),
+            self._records,
+        )
 
     def _run(self, operation: str, script: Any, *args: Any) -> Any:
         """Any: what the script returns. After a fault, first see whether this is still the server that we knew."""
@@ -378,15 +385,19 @@ class ServerChanged(RedisError):  # noqa: N818 - it says what happened
 
 
 class _Reader:
-    """Reads files as of a ticket. A class rather than a closure: one is made for every batch."""
+    """Reads files as of a ticket, several times an event. A class rather than a closure: one is made for every batch.
 
-    __slots__ = ("_read", "_ticket")
+    young: where most of them are found.
+    """
 
-    def __init__(self, read: Callable[[Place, int], File], ticket: int) -> None:
-        self._read, self._ticket = read, ticket
+    __slots__ = ("_read", "_ticket", "_young")
+
+    def __init__(self, young: Mapping[Where, File], read: Callable[[Place, int], File], ticket: int) -> None:
+        self._young, self._read, self._ticket = young, read, ticket
 
     def __call__(self, place: Place) -> File:
-        return self._read(place, self._ticket)
+        file = self._young.get(place)
+        return file if file is not None and file.seen >= self._ticket else self._read(place, self._ticket)
 
 
 def _keep(file: File, row: Any) -> None:

@@ -145,7 +145,14 @@ class Sharded(Memory):
         self._read_all(touched, ticket)
         self._news_seen = ticket
         self._due_at = int(float(home[5])) if home[5] else 1 << 62
-        return View(ticket, moment(self._now), moment(int(home[6])), {}, _Reader(self._synced, ticket), self._records)
+        return View(
+            ticket,
+            moment(self._now),
+            moment(int(home[6])),
+            {},
+            _Reader(self._young, self._synced, ticket),
+            self._records,
+        )
 
     def _make_room(self) -> None:
         if len(self._reads) > 3 * self._most:

@@ -90,6 +90,8 @@ class UploadGapBills:
 
     def missing_codes(self, unit: Unit, day: Sequence[Settlement], week: Sequence[Settlement]) -> Iterator[Sign]:
         """Of the day; or, of a store that sells little, of the week that ends with it."""
+        if all(line.traces for bill in day for line in bill.lines):
+            return
         today = codes_of(unit, day)
         if not today.missing:
             return
@@ -123,10 +125,10 @@ class UploadGapBills:
 
     def late_bills(self, day: Sequence[Settlement], week: Sequence[Settlement]) -> Iterator[Sign]:
         """By how late most of them came, of the day or of its week; or how many were typed in after a cut."""
-        bills = day if len(lags_of(day)) >= self.lag_bills else week
-        lags, late = lags_of(bills), [bill for bill in bills if bill.late]
         if not any(bill.late for bill in day):
             return
+        bills = day if len(lags_of(day)) >= self.lag_bills else week
+        lags, late = lags_of(bills), [bill for bill in bills if bill.late]
         middle = median_of(lags)
         if len(lags) >= self.lag_bills and middle > self.lag:
             level, figure = Level.YELLOW, Figure("upload_lag", hours(middle), hours(self.lag), "h")
