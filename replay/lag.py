@@ -1,23 +1,16 @@
 """How far a consumer group has come with its topics, asked of the broker."""
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
 from datetime import timedelta
 from time import monotonic
-from typing import TypeVar
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 Offsets = dict[tuple[str, int], int]  # by topic and partition
 ANSWER_WITHIN = 10.0  # seconds; a broker that takes longer counts as away
-_NO_GROUP = {  # what a broker says of a group when it has never had a consumer
-    KafkaError.GROUP_ID_NOT_FOUND,
-    KafkaError.NOT_COORDINATOR,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-}
 QUIET = 0  # librdkafka's log_level: it prints each failed attempt, which callers tell in words
-T = TypeVar("T")
 
 
 class UnreachableError(ConnectionError):
@@ -52,36 +45,25 @@ class Group:
 
     def members(self) -> int:
         """How many workers read now."""
-        # the AdminClient (2.16.1) aborts the process if the broker dies while it is asked, so it is asked little else
-        admin = AdminClient(self._client)  # to be held until the answer is there
-        (group,) = admin.describe_consumer_groups([self.name], request_timeout=ANSWER_WITHIN).values()
-        try:
-            return len(_answer(group).members)
-        except KafkaException as error:
-            if error.args[0].code() in _NO_GROUP:
-                return 0
-            raise
+        # by its oldest question: the one that is to replace it (2.16.1) aborts the process if the broker dies meanwhile
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+            groups = AdminClient(self._client).list_groups(self.name, timeout=ANSWER_WITHIN)
+        return sum(len(group.members) for group in groups)
 
     def _committed(self, partitions: Iterable[tuple[str, int]]) -> Offsets:
         """Negative where nothing was acknowledged yet."""
         asked = [TopicPartition(topic, number) for topic, number in partitions]
-        # not by the AdminClient: its list_consumer_group_offsets (2.16.1) crashes the process on a broker that has
-        # not had a consumer yet
+        # not by the AdminClient, see members()
         answers = self._asker.committed(asked, timeout=ANSWER_WITHIN) if asked else []
         return {(at.topic, at.partition): at.offset for at in answers}
 
     def _offsets(self, partitions: Iterable[tuple[str, int]], which: int) -> Offsets:
-        # not by the AdminClient's list_offsets either, see members()
         asked = [TopicPartition(topic, number, which) for topic, number in partitions]
         answers = self._asker.offsets_for_times(asked, timeout=ANSWER_WITHIN) if asked else []
         for at in answers:
             if at.error is not None:
                 raise KafkaException(at.error)
         return {(at.topic, at.partition): at.offset for at in answers}
-
-
-def _answer(future: "Future[T]") -> T:
-    return future.result(timeout=2 * ANSWER_WITHIN)
 
 
 class Patience:

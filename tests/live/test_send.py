@@ -344,6 +344,31 @@ def test_a_killed_broker_holds_it_up_and_nothing_is_lost(
     assert set(values(arrivals.read())) == set(sent)
 
 
+ASKING = """
+import sys
+from confluent_kafka import KafkaException
+from replay import lag
+lag.ANSWER_WITHIN = 2.0
+group = lag.Group({"bootstrap.servers": sys.argv[1]}, "nobody")
+print(group.members(), flush=True)
+try:
+    while True:
+        group.members()
+except KafkaException:
+    print("away", flush=True)
+"""
+
+
+def test_whoever_asks_for_workers_outlives_the_broker(broker: Running) -> None:
+    with subprocess.Popen([sys.executable, "-c", ASKING, broker.address], stdout=subprocess.PIPE, cwd=ROOT) as asking:
+        assert asking.stdout is not None
+        assert asking.stdout.readline() == b"0\n"
+        broker.kill()
+        assert asking.stdout.readline() == b"away\n"
+        assert asking.wait(30) == 0
+    broker.start()
+
+
 def test_a_broker_that_was_never_there_is_named(group: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "FIRST_CONTACT", timedelta(0))
     monkeypatch.setattr("replay.lag.ANSWER_WITHIN", 1.0)
