@@ -97,6 +97,7 @@ def test_versions_that_change_while_workers_run_give_the_leads_of_a_replay(
     with two_workers(tmp_path / "live") as system:
         done(system.send(before))
         asked(model, "promote", one, "--from", FIRST, "--registry", registry)
+        asked(model, "watch", two, "--registry", registry)
         done(system.send(first))
         asked(model, "promote", two, "--from", SECOND, "--registry", registry)
         done(system.send(second))
@@ -104,6 +105,7 @@ def test_versions_that_change_while_workers_run_give_the_leads_of_a_replay(
         done(system.send(back))
         live = hints(system.exported())
         scored = [total(system, "fundwatch_model_score_count", entity) for entity in ("person", "pharmacy")]
+        beside = total(system, "fundwatch_model_candidate_days_total", "person")
         trained = total(system, "fundwatch_model_trained_timestamp_seconds", "person")
     out = tmp_path / "replayed.ndjson"
     summary = replay_files([str(city)], alerts=out, rules=read_rules(None, registry))
@@ -113,6 +115,7 @@ def test_versions_that_change_while_workers_run_give_the_leads_of_a_replay(
     assert {version for _, version, _, _ in wanted.values()} == {one, two}
     assert live == wanted
     assert min(scored) > len(wanted) / 2
+    assert beside > 0
     assert trained > 0
 
 
