@@ -119,7 +119,7 @@ def rankings(entity: str, days: Split, plan: Plan) -> tuple[Model, dict[str, Ran
     keys, totals, seen = rank_of(model, days.tested)
     values = np.stack([one.values for one in seen])
     surprises = model.surprises(values)
-    past = np.array([watched.measures.scaled for watched in days.trained.values()])
+    past = np.array([days.trained[key].measures.scaled for key in sorted(days.trained)])
     plain = IsolationForest(n_estimators=200, max_samples=min(256, len(past)), random_state=plan.seed).fit(past)
     tested = np.array([days.tested[key].measures.scaled for key in keys])
     z = np.abs((tested - past.mean(axis=0)) / np.maximum(past.std(axis=0), 1e-9)).max(axis=1)
