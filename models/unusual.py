@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
 from detectors.detector import Finding
 from detectors.exclusions import no_tests, taken_back
-from detectors.finding import Check, Figure, Reason, Subject
+from detectors.finding import Check, Figure, Level, Reason, Subject
 from detectors.unit import DAY, Unit
 from detectors.wording import day_en, day_zh
 from models import model as scored_by
@@ -23,12 +24,18 @@ HINT_EN = "a model's hint, no ground for a finding"
 
 
 class Scored(NamedTuple):
-    """One day that was scored. total: 0 if ordinary. own: against its own days too; peers: of its own kind, not all."""
+    """One day that was scored. total: 0 if ordinary. own: against its own days too; peers: of its own kind, not all.
+
+    by: what another model, a candidate, makes of the same day. A day that makes a lead is scored, and told, twice: what
+    it read is noted the second time.
+    """
 
     entity: str
     total: float
+    level: Level | None
     own: bool
     peers: bool
+    by: Callable[[Model], float]
 
 
 OnScored = Callable[[Scored], None]
@@ -56,24 +63,28 @@ def strange(unit: Unit, model: Model, watch: Watch, on_scored: OnScored = unhear
     watched = watch(unit, start)
     if watched is None:
         return None
+    before = cache(lambda: [watch(unit, start - n * DAY) for n in range(MEMORY_DAYS, 0, -1)])
+    seen, total = _totalled(model, watched, before)
+    level = model.level(total) if total else None
+    by = lambda other: _totalled(other, watched, before)[1]  # noqa: E731 - of this day
+    on_scored(Scored(model.entity, total, level, seen.own is not None, seen.group != "", by))
+    return Strange(watched, seen, total) if total else None
+
+
+def _totalled(model: Model, watched: Watched, before: Callable[[], Sequence[Watched | None]]) -> tuple[Columns, float]:
+    """A day and its total: its own strangeness, 0 if nothing stands out, and the evidence of the days before."""
     seen = seen_by(model, watched)
-    today = _strangeness(model, seen)
-    total = 0.0
-    if today:
-        before = [watch(unit, start - n * DAY) for n in range(MEMORY_DAYS, 0, -1)]
-        known = [seen_by(model, one).values for one in before if one]
-        strangeness = iter(model.strangeness(np.stack(known)) if known else ())  # together: it costs as much as one
-        total = today + evidence([float(next(strangeness)) if one else 0.0 for one in before])
-    on_scored(Scored(model.entity, total, seen.own is not None, seen.group != ""))
-    return Strange(watched, seen, total) if today else None
+    today = float(model.strangeness(seen.values[None, :])[0])
+    if not today:
+        return seen, 0.0
+    days = before()
+    known = [seen_by(model, one).values for one in days if one]
+    strangeness = iter(model.strangeness(np.stack(known)) if known else ())  # together: it costs as much as one
+    return seen, today + evidence([float(next(strangeness)) if one else 0.0 for one in days])
 
 
 def seen_by(model: Model, watched: Watched) -> Columns:
     return columns(model.features, watched.measures, watched.earlier, watched.groups, model.peers)
-
-
-def _strangeness(model: Model, seen: Columns) -> float:
-    return float(model.strangeness(seen.values[None, :])[0])
 
 
 def finding(

@@ -4,6 +4,7 @@
                              model.npz       arrays, never objects: nothing in it can run
                              card.md         for people
     ROOT/promoted.json                       which version judges from which business time on
+         watched.json                        which candidate is scored beside it, if any
 
 A version is written whole or not at all, and never changed. Its name ends in the digest of its manifest, which holds
 the digest of the arrays: nothing can be altered unnoticed, short of making another version.
@@ -38,6 +39,7 @@ from models.watch import FEATURES
 
 KIND, SCHEMA = "fundwatch-model", 1
 MANIFEST, ARRAYS, CARD, PROMOTED = "manifest.json", "model.npz", "card.md", "promoted.json"
+WATCHED = "watched.json"  # the candidate that workers score beside the model in force
 MOST_BYTES, MOST_UNFOLDED = 64 << 20, 512 << 20
 NAME = re.compile(r"\d{4}-\d\d-\d\d-[0-9a-f]{8}")
 PROBES = 32  # days kept with their surprises: a model must still say of them what it said when it was made
@@ -306,10 +308,30 @@ class Registry:
         self.promote(before, since, at)
         return Promotion(before, since, at)
 
+    def watched(self) -> str | None:
+        """The candidate that is scored beside the model in force. Raises ModelError."""
+        file = self.root / WATCHED
+        if not file.exists():
+            return None
+        try:
+            return msgspec.json.decode(_bytes(file, 1 << 10), type=str | None)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ModelError(f"{file}: not the name of a version ({error})") from None
+
+    def watch(self, version: str | None) -> None:
+        """Score this candidate beside the model in force; None: none. Raises ModelError for a damaged one; OSError."""
+        if version is not None:
+            load(self.folder(version))
+        self._replaced(WATCHED, version)
+
     def _promoted(self, promotions: Sequence[Promotion]) -> None:
-        draft = self.root / f".{PROMOTED}.{os.getpid()}"
-        _write(draft, _json(list(promotions)))
-        draft.replace(self.root / PROMOTED)
+        self._replaced(PROMOTED, list(promotions))
+
+    def _replaced(self, name: str, content: Any) -> None:
+        """Any: see ``_json``."""
+        draft = self.root / f".{name}.{os.getpid()}"
+        _write(draft, _json(content))
+        draft.replace(self.root / name)
         _sync(self.root)
 
 
@@ -330,6 +352,13 @@ def in_force(where: Path) -> list[InForce]:
             loaded[promotion.version] = load(shelf.folder(promotion.version)).models
         found.append(InForce(promotion.since, loaded[promotion.version]))
     return found
+
+
+def watched(where: Path) -> dict[str, Model]:
+    """The candidate of a registry, by entity; none of one version's directory. Raises ModelError."""
+    shelf = Registry(where)
+    version = shelf.watched()
+    return load(shelf.folder(version)).models if version else {}
 
 
 def _json(content: Any) -> bytes:

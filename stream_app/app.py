@@ -79,8 +79,8 @@ class Line:
         self._longest = max(getattr(settings.lateness, topic) for topic in type(settings.lateness).model_fields)
         self._memory = shards.memory(settings.redis, socket_timeout=10, socket_connect_timeout=3)
         self._producer = _producer(settings)
-        self._rules = RulesFile(settings.rules.file, settings.model.dir, self._scored)
-        self._was_scored = ""  # the entity of the day that the model has just scored
+        self._rules = RulesFile(settings.rules.file, settings.model.dir, self._hear_scored)
+        self._scored: Scored | None = None  # the day that the model has just scored
         self._judge = self._judge_by(self._rules.book, EVER)
         self._floodgates: dict[str, Floodgate] = {}
         self._now = EVER  # W as this worker last saw it
@@ -189,18 +189,27 @@ class Line:
     def _judged(self, detector: str, found: bool, took_s: float) -> None:
         self._evaluated[detector, "hit" if found else "miss"] += 1
         metrics.JUDGING.observe(detector, took_s)
-        if self._was_scored:
-            metrics.MODEL_INFERENCE.observe(self._was_scored, took_s)
-            self._was_scored = ""
+        if self._scored is not None:
+            self._tell_scored(self._scored, took_s)
+            self._scored = None
 
-    def _scored(self, day: Scored) -> None:
-        """A model has scored a day; how long it took is told by ``_judged``."""
+    def _hear_scored(self, day: Scored) -> None:
+        """A model has scored a day; what speaks is judged twice, so it is told once it was judged."""
+        self._scored = day
+
+    def _tell_scored(self, day: Scored, took_s: float) -> None:
+        metrics.MODEL_INFERENCE.observe(day.entity, took_s)
         metrics.MODEL_SCORE.observe(day.entity, day.total)
         if not day.own:
             metrics.MODEL_MISSING.labels(day.entity, "own_days").inc()
         if not day.peers:
             metrics.MODEL_MISSING.labels(day.entity, "peers").inc()
-        self._was_scored = day.entity
+        if candidate := self._rules.candidate.get(day.entity):
+            total = day.by(candidate)
+            spoke = total and candidate.level(total)
+            both = ("both" if spoke else "in_force") if day.level else ("candidate" if spoke else "neither")
+            metrics.MODEL_BESIDE.labels(day.entity, both).inc()
+            metrics.MODEL_BESIDE_SCORE.observe(day.entity, total)
 
     def _recall(self, records: Sequence[Record]) -> None:
         """Judge again what late records concern."""

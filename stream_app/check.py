@@ -4,7 +4,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[at
 
 from detectors.rules import business_day
 from stream_app import topics
+from stream_app.certificates import CertificateError, ends
 from stream_app.rulebook import RulesFileError, read_rules
 from stream_app.settings import NotRunningError, Settings, SettingsError
 from stream_app.topics import KafkaAwayError
@@ -27,6 +28,7 @@ AWAY: State = "away"  # it does not answer
 ANSWER_WITHIN_S = 5.0
 OLDEST_REDIS = 7
 LEAST_FREE = 0.05  # share of a disk
+LEAST_DAYS_LEFT = 14  # of a certificate
 MOST_SKEW_S = 2.0  # between the clocks of this machine and of Redis: tickets come from the latter
 LISTPACK = {"zset-max-listpack-value": 1024, "zset-max-listpack-entries": 128}
 FULL = 0.85  # of the memory that Redis may use
@@ -64,6 +66,7 @@ def run(data_dir: Path | None) -> list[Finding]:
         *_java(data_dir),
         *of_disks(settings),
         _model(settings.model.dir),
+        of_feed(settings, datetime.now(UTC)),
         *_connections(settings, data_dir),
     ]
 
@@ -125,6 +128,57 @@ def _model(where: Path | None) -> Finding:
     return Finding("model", OK, f"{version} ({', '.join(last.models)}), in force from {business_day(last.since)}")
 
 
+def of_feed(settings: Settings, now: datetime) -> Finding:
+    """What the feed needs to start, and to be believed by browsers."""
+    feed = settings.feed
+    cert, key = feed.ssl_certfile, feed.ssl_keyfile
+    secret = "" if feed.secret else "; feed.secret is not set here: the feed starts where it is"
+    if cert is None or key is None:
+        return Finding("feed", OK, f"http at {feed.host}:{feed.port}: https is the proxy's before it{secret}")
+    try:
+        end = ends(cert, key)
+    except CertificateError as error:
+        return Finding("feed", WRONG, str(error), "bring a certificate that holds, and its key, to the paths set")
+    left = (end - now).days
+    found = f"https at {feed.host}:{feed.port}, by a certificate that holds until {end:%Y-%m-%d}{secret}"
+    if left < LEAST_DAYS_LEFT:
+        return Finding("feed", WRONG, f"{found}: {left} days", "bring a new one to the same path, start the feed again")
+    return Finding("feed", OK, found)
+
+
+# what servers and libraries say -> what it is, and what to do. The first that fits; in small letters.
+REASONS: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (
+        ("has expired", "certificate expired"),
+        "the server's certificate has run out",
+        "bring a new one to the server, and start it again",
+    ),
+    (
+        ("certificate verify failed", "self-signed", "self signed", "unknown ca", "unable to get local issuer"),
+        "the server's certificate is not signed by an authority that is known here",
+        "name the file of the authority: kafka.ssl_cafile, ?ssl_ca_certs= in redis.url, ?sslrootcert= in store.url",
+    ),
+    (
+        ("wrong_version_number", "wrong version number", "record layer", "ssl handshake", "does not support ssl"),
+        "one side speaks TLS, and the other does not",
+        "set TLS as the server has it: kafka.ssl, rediss:// or redis://, sslmode in store.url; look at the port",
+    ),
+    (
+        ("no password supplied", "wrongpass", "noauth", "authentication", "invalid username-password"),
+        "user or password is wrong",
+        "correct them: kafka.sasl_username and _password, in redis.url, in store.url; best from a file (…_FILE)",
+    ),
+)
+
+
+def of_refusal(name: str, shown: str, said: str) -> Finding | None:
+    """Why a server that is there does not let us in; None where nothing tells."""
+    for words, found, to_do in REASONS:
+        if any(word in said.lower() for word in words):
+            return Finding(name, WRONG, f"{shown}: {found} ({said[:200]})", to_do)
+    return None
+
+
 def _connections(settings: Settings, data_dir: Path | None) -> Iterator[Finding]:
     start = f"fundwatch up --data {data_dir}" if data_dir else "start it, or correct its address in the settings"
     yield from _kafka(settings, start)
@@ -136,7 +190,8 @@ def _kafka(settings: Settings, start: str) -> Iterator[Finding]:
     try:
         found = topics.partitions(settings.kafka)
     except KafkaAwayError as error:
-        yield Finding("kafka", AWAY, str(error), start)
+        refusal = of_refusal("kafka", settings.kafka.bootstrap, topics.complaint(settings.kafka))
+        yield refusal or Finding("kafka", AWAY, str(error), start)
         return
     yield Finding("kafka", OK, f"answers at {settings.kafka.bootstrap}")
     missing = [name for name in topics.ALL if name not in found]
@@ -213,9 +268,13 @@ def of_redis(settings: Settings, start: str) -> Finding:
             client.ping()
             wrong = list(_faults_of_redis(client))
             other = _other_schema(client, settings)
-    except (redis.AuthenticationError, redis.ResponseError) as error:
-        return Finding("redis", WRONG, f"{shown}: {error}", "correct redis.url, or give its user what it may not do")
     except redis.RedisError as error:
+        if refusal := of_refusal("redis", shown, str(error)):
+            return refusal
+        if isinstance(error, redis.ResponseError):
+            return Finding(
+                "redis", WRONG, f"{shown}: {error}", "give its user what it may not do (docs/runbook/tls.md)"
+            )
         return Finding("redis", AWAY, f"{shown} does not answer: {error}", start)
     if other:
         return Finding("redis", WRONG, other, "docs/runbook/upgrade.md")
@@ -270,7 +329,9 @@ def _store(settings: Settings, data_dir: Path | None) -> Finding:
     except StoreError as error:
         return Finding("alert store", WRONG, str(error), upgrade)
     except STORE_AWAY as error:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+        if refusal := of_refusal("alert store", shown, reason):
+            return refusal
         return Finding("alert store", AWAY, f"{shown}: {reason}", "start the database, or correct store.url")
     finally:
         store.close()

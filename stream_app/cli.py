@@ -27,7 +27,7 @@ COMMANDS = {
     "replay": ("history", "Judge recordings again, in this process."),
     "compare": ("history", "Compare two files of alerts, or two files of rules."),
     "train": ("model", "Learn what is usual, for the anomaly model."),
-    "model": ("model", "Versions of the anomaly model: list, show, shadow, promote, rollback."),
+    "model": ("model", "Versions of the anomaly model: list, show, shadow, watch, promote, rollback."),
     "score": ("history", "Score alerts against the known frauds."),
     "alerts": ("alerts", "List and export what is in the alert store."),
     "user": ("alerts", "Accounts of the alert feed."),

@@ -67,6 +67,7 @@ REASONS = (
 )
 SERVERS = ("redis", "kafka", "store")
 DISPOSITIONS = ("confirmed", "partly", "unfounded", "dismissed")
+SCORES = (0, 1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30)
 MODELS = tuple(ENTITIES.values())
 FEATURE_ROWS = tuple((entity, feature.name) for entity in MODELS for feature in FEATURES[entity])
 STATES = tuple(state.value for state in AWAITED)
@@ -276,7 +277,7 @@ MODEL_SCORE = _tally(
     "fundwatch_model_score",
     "Days that the model scored, again when judged again: -log p and the evidence of days before; 0: ordinary",
     "worker",
-    buckets=(0, 1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30),
+    buckets=SCORES,
     model=MODELS,
 )
 MODEL_INFERENCE = _tally(
@@ -292,6 +293,21 @@ MODEL_MISSING = _counter(
     "worker",
     model=MODELS,
     feature=("own_days", "peers"),
+)
+# Would the candidate say the same? (fundwatch model watch)
+MODEL_BESIDE = _counter(
+    "fundwatch_model_candidate_days_total",
+    "Days that a candidate was asked about, too, by which of the two would make a lead of them",
+    "worker",
+    model=MODELS,
+    spoke=("both", "in_force", "candidate", "neither"),
+)
+MODEL_BESIDE_SCORE = _tally(
+    "fundwatch_model_candidate_score",
+    "What the candidate made of these days; see fundwatch_model_score",
+    "worker",
+    buckets=SCORES,
+    model=MODELS,
 )
 MODEL_TRAINED = _gauge(
     "fundwatch_model_trained_timestamp_seconds",

@@ -11,10 +11,11 @@ from pathlib import Path
 from detectors.catalogue import DETECTORS
 from detectors.rules import Rulebook, RulesError, Source, business_day, rulebook
 from models.catalogue import LEARNED, InForce, with_models
+from models.model import Model
 from models.unusual import OnScored, unheard
 from stream_app.settings import SettingsError
 
-MODELS_OF = ("manifest.json", "promoted.json")  # of a version, of a registry: what changes when models do
+MODELS_OF = ("manifest.json", "promoted.json", "watched.json")  # of a version, of a registry: what changes with models
 
 Stamp = tuple[int, int, int]  # modified at (ns), bytes, inode: a file that was replaced differs in one of them
 
@@ -54,8 +55,20 @@ def _models(where: Path | None) -> Sequence[InForce]:
         raise RulesFileError(str(error)) from None
 
 
+def _candidate(where: Path | None) -> dict[str, Model]:
+    """The models, by entity, that are scored beside those in force. Raises RulesFileError."""
+    if where is None:
+        return {}
+    from models.versions import ModelError, watched
+
+    try:
+        return watched(where)
+    except ModelError as error:
+        raise RulesFileError(str(error)) from None
+
+
 class RulesFile:
-    """The rules in force in this process."""
+    """The rules in force in this process. candidate: models that are scored beside them, and raise nothing."""
 
     def __init__(self, file: Path | None, models: Path | None = None, on_scored: OnScored = unheard) -> None:
         """on_scored: hears of each day that a model scores. Raises RulesFileError."""
@@ -63,6 +76,7 @@ class RulesFile:
         self._files = [file, *(models / name for name in MODELS_OF)] if models else [file]
         self._stamps = self._stamped()
         self.book = read_rules(file, models, on_scored)
+        self.candidate = _candidate(models)
 
     def _stamped(self) -> list[Stamp | None]:
         return [_stamp(file) for file in self._files]
@@ -77,6 +91,7 @@ class RulesFile:
         if stamps == self._stamps:
             return None
         self._stamps = stamps
+        self.candidate = _candidate(self._models)
         book = read_rules(self._file, self._models, self._on_scored)
         since = self.book.differs_from(book)
         if since is None:

@@ -16,7 +16,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -149,13 +158,24 @@ class StoreSettings(BaseModel):
 
 
 class FeedSettings(BaseModel):
-    """secret: signs the sessions of those logged in; at least 32 characters."""
+    """secret: signs the sessions of those logged in; at least 32 characters.
+
+    ssl_certfile, ssl_keyfile: to serve https itself; without them a proxy before it has to.
+    """
 
     model_config = Section
 
     host: str = "127.0.0.1"
     port: Port = 8000
     secret: Annotated[SecretStr, Field(min_length=32)] | None = None
+    ssl_certfile: Path | None = None
+    ssl_keyfile: Path | None = None
+
+    @model_validator(mode="after")
+    def _has_both(self) -> Self:
+        if (self.ssl_certfile is None) != (self.ssl_keyfile is None):
+            raise ValueError("ssl_certfile and ssl_keyfile go together: a certificate and its key")
+        return self
 
 
 class MetricsSettings(BaseModel):

@@ -1,7 +1,9 @@
 """The Kafka topics: their names, and how to create them."""
 
+import time
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs leave out what it takes from elsewhere
@@ -59,6 +61,17 @@ def partitions(kafka: KafkaSettings, names: Iterable[str] = ALL) -> Mapping[str,
             "Is it running, and is kafka.bootstrap right?"
         ) from None
     return {name: len(there[name].partitions) for name in names if name in there}
+
+
+def complaint(kafka: KafkaSettings) -> str:
+    """What the brokers, or the way to them, object to; "" where nothing is said."""
+    said: list[str] = []
+    hearing: Any = {"error_cb": lambda error: said.append(error.str())}  # Any: the stubs know no callbacks
+    client = AdminClient(quiet(kafka) | hearing)
+    deadline = time.monotonic() + ANSWER_WITHIN_S
+    while not said and time.monotonic() < deadline:
+        client.poll(0.1)
+    return "; ".join(dict.fromkeys(said))
 
 
 def keep_for(kafka: KafkaSettings, name: str, age: timedelta) -> None:

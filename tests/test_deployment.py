@@ -1,12 +1,15 @@
 """What deploy/ says exists: manifests are of Kubernetes' own shapes, settings, commands and ports are ours."""
 
+import json
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
+from jsonschema import Draft7Validator
 
 from stream_app.cli import COMMANDS
 from stream_app.settings import Settings
@@ -46,6 +49,16 @@ def containers() -> Iterator[Manifest]:
 @every_manifest
 def test_every_manifest_has_the_shape_of_its_kind(manifest: Manifest) -> None:
     kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
+
+
+def test_the_compose_file_has_the_shape_that_compose_wants() -> None:
+    """By the schema of the Compose Specification that check-jsonschema brings along."""
+    schema = json.loads((files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json").read_text())
+    rules = Draft7Validator(schema)
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    assert [f"{fault.json_path}: {fault.message}" for fault in rules.iter_errors(compose)] == []
+    compose["services"]["worker"]["retsart"] = "always"
+    assert [fault.json_path for fault in rules.iter_errors(compose)] == ["$.services.worker"]
 
 
 @every_manifest

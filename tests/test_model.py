@@ -35,6 +35,7 @@ from models.versions import CARD, MANIFEST, ModelError, Registry, in_force, load
 from replay.run import Standing, replay
 from replay.simulate.city import Plan as City
 from replay.simulate.simulation import Simulation
+from stream_app.embedded.up import DEMO_MODEL
 from tests.world import batches, rising, said
 
 PLAN = Plan(per_day=1.0, trees=25, samples=128)
@@ -238,6 +239,22 @@ def test_each_day_is_judged_by_the_model_in_force_then(quiet: dict[str, Model], 
     standing = replay([story], book, on_crash=rising)
     spoke = {(lead.period.since >= middle, lead.model_version) for leads in standing.values() for lead in leads}
     assert spoke == {(False, quiet["person"].version), (True, "2026-01-01-00000000")}
+
+
+def test_a_candidate_makes_of_a_day_what_it_would_make_of_it_alone(
+    quiet: dict[str, Model], story: list[Event | Reference]
+) -> None:
+    other = load(DEMO_MODEL).models
+    beside: set[tuple[str, float]] = set()
+    alone: set[tuple[str, float]] = set()
+    hearing = with_models(
+        rulebook(LEARNED), [InForce(ALWAYS, quiet)], lambda day: beside.add((day.entity, day.by(other[day.entity])))
+    )
+    replay([story], hearing, on_crash=rising)
+    by_itself = with_models(rulebook(LEARNED), [InForce(ALWAYS, other)], lambda day: alone.add((day.entity, day.total)))
+    replay([story], by_itself, on_crash=rising)
+    assert sum(total > 0 for _, total in alone) > 100
+    assert beside == alone
 
 
 # the registry

@@ -111,6 +111,24 @@ def test_a_worker_takes_over_the_first_promotion_and_refuses_one_for_a_day_that_
     assert rules.book is taken
 
 
+def test_a_candidate_is_taken_over_by_running_workers_and_given_up_again(
+    root: Path, versions: list[str], tmp_path: Path
+) -> None:
+    from shutil import copytree
+
+    mine = tmp_path / "kept"
+    copytree(root, mine)
+    rules, reached = RulesFile(None, mine), datetime(2026, 5, 4, tzinfo=CHINA)
+    told(model, "watch", versions[1], "--registry", mine)
+    assert rules.changed(reached) is None, "it judges nothing"
+    assert {one.version for one in rules.candidate.values()} == {versions[1]}
+    told(model, "watch", "--stop", "--registry", mine)
+    assert rules.changed(reached) is None
+    assert rules.candidate == {}
+    assert asked(model, "watch", "2020-01-01-00000000", "--registry", mine).exit_code == 1
+    assert asked(model, "watch", "--registry", mine).exit_code == 2
+
+
 def test_replay_with_a_model_adds_its_leads_and_each_explains_itself(
     city: Path, root: Path, versions: list[str], tmp_path: Path
 ) -> None:

@@ -150,7 +150,7 @@ def test_a_replica_that_forgets_at_once_reads_again(redis: Redis, rules: Ruleboo
     redis.flushall()
     rng.shuffle(events)
     table: Table = {}
-    one = judge(rules, Memory(redis, most_files=10), partial(keep, table, {}))
+    one = judge(rules, Memory(redis, most_files=40), partial(keep, table, {}))
     for batch in batches(events, 1):
         hear(one, batch)
     assert said(table) == quiet_pass(rules, events)

@@ -94,6 +94,21 @@ def test_free_disk_is_told(tmp_path: Path) -> None:
     assert "% free" in told["disk/archive"].found
 
 
+def test_a_disk_that_is_nearly_full_is_found_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "LEAST_FREE", 1.01)  # as if this disk had too little room
+    settings = Settings(archive=ArchiveSettings(dir=tmp_path), store=StoreSettings(url=f"sqlite:///{tmp_path}/a.db"))
+    for finding in check.of_disks(settings):
+        assert (finding.state, "fundwatch retain archive" in finding.to_do) == ("wrong", True)
+
+
+def test_a_clock_that_is_off_is_found_with_what_to_do(
+    redis: Redis, own_redis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "MOST_SKEW_S", -1.0)  # as if no difference were small enough
+    finding = check_redis(own_redis)
+    assert (finding.state, "clock" in finding.found, "chrony" in finding.to_do) == ("wrong", True, True)
+
+
 # the memory of another version
 
 

@@ -106,8 +106,12 @@ def serve(
     secret: str = "",
     meter: Meter | None = None,
     remembered: Remembered | None = None,
+    tls: tuple[Path, Path] | None = None,
 ) -> None:
-    """Serve the feed until SIGTERM or Ctrl-C. Raises StoreError if the store is not made ready."""
+    """Serve the feed until SIGTERM or Ctrl-C. Raises StoreError if the store is not made ready.
+
+    tls: certificate and key, to serve https.
+    """
     store = Store.open(store_url)
     try:
         config = uvicorn.Config(
@@ -118,6 +122,8 @@ def serve(
             log_config=None,
             access_log=False,
             server_header=False,
+            ssl_certfile=tls and str(tls[0]),
+            ssl_keyfile=tls and str(tls[1]),
         )
         uvicorn.Server(config).run()
     finally:

@@ -50,6 +50,8 @@ EVENTS, ALERTS = "fundwatch_events_ingested_total", "fundwatch_alerts_emitted_to
 END_TO_END, STATE = "fundwatch_event_end_to_end_seconds", "fundwatch_state_operation_seconds"
 JUDGED, JUDGING = "fundwatch_detector_evaluations_total", "fundwatch_detector_duration_seconds"
 HTTP, HTTP_SECONDS = "fundwatch_http_requests_total", "fundwatch_http_request_duration_seconds"
+SCORE, INFERENCE = "fundwatch_model_score", "fundwatch_model_inference_seconds"
+CANDIDATE, TRIAGE = "fundwatch_model_candidate_days_total", "fundwatch_alert_time_to_triage_seconds"
 STANDING = Query("max by (level, state) (fundwatch_alerts_standing)", "{{level}} {{state}}")
 LAG_SECONDS = Query("max by (topic) (fundwatch_consumer_lag_seconds)", "{{topic}}")
 BURN = "slo:sli_error:ratio_rate1h / on (slo) slo:error_budget:ratio"
@@ -232,6 +234,18 @@ DASHBOARDS = (
                     Query("time() - min(fundwatch_rules_last_reload_success_timestamp_seconds)", "oldest worker"),
                 ],
             ),
+            Panel("Days scored by the model a second", "模型评分日数", "ops", [rate(f"{SCORE}_count", "model")]),
+            Panel("Score of a day", "模型异常分", "short", [quantile(q, SCORE, "model") for q in (0.5, 0.99)]),
+            Panel("One day scored", "模型单日耗时 P99", "s", [quantile(0.99, INFERENCE, "model")]),
+            Panel("Candidate beside it, a second", "候选模型对照", "ops", [rate(CANDIDATE, "spoke")]),
+            Panel(
+                "Training days end",
+                "模型训练期截止",
+                "dateTimeAsIso",
+                [
+                    Query("1000 * max by (model) (fundwatch_model_trained_timestamp_seconds)", "{{model}}"),
+                ],
+            ),
         ),
     ),
     Dashboard(
@@ -254,6 +268,31 @@ DASHBOARDS = (
             ),
             Panel("Told to read again", "要求重读", "ops", [rate("fundwatch_feed_resyncs_total", "reason")]),
             Panel("Alerts that stand", "未撤销预警", "short", [STANDING]),
+            Panel(
+                "Leads that wait, by step",
+                "各环节待办线索",
+                "short",
+                [
+                    Query("sum by (state) (max by (level, state) (fundwatch_alerts_open))", "{{state}}"),
+                ],
+            ),
+            Panel(
+                "Oldest lead nobody has looked at",
+                "最久未研判",
+                "s",
+                [
+                    Query("max by (level) (fundwatch_alerts_oldest_open_seconds)", "{{level}}"),
+                ],
+            ),
+            Panel(
+                "Past their last day",
+                "超期线索",
+                "short",
+                [
+                    Query("max by (state) (fundwatch_alerts_overdue)", "{{state}}"),
+                ],
+            ),
+            Panel("Raised to first move", "研判用时", "s", [quantile(0.5, TRIAGE, "level")]),
             Panel(
                 "Not yet on the topic alerts",
                 "待发布",

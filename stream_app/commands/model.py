@@ -380,6 +380,27 @@ def rollback(since: datetime | None, registry: Path | None) -> None:
     _tell(back.version, begin)
 
 
+@model.command()
+@click.argument("version", required=False)
+@click.option("--stop", is_flag=True, help="No candidate any more.")
+@registry_option
+def watch(version: str | None, stop: bool, registry: Path | None) -> None:
+    """Let running workers score a candidate beside the model in force; it raises nothing.
+
+    They take it over before their next batch, and count on how many days both would speak, or one of the two:
+    fundwatch_model_candidate_days_total. It costs one more score a day. Over the past at once: fundwatch model shadow.
+
+    \b
+    Example:
+      fundwatch model watch 2026-05-20-77ab01cd
+      fundwatch model watch --stop
+    """
+    if (version is None) != stop:
+        raise click.UsageError("name a VERSION, or --stop")
+    _checked(lambda: _registry(registry).watch(version))
+    click.echo(f"{version} is scored beside the model in force" if version else "no candidate is scored any more")
+
+
 def _begin(since: datetime | None) -> datetime:
     return since.replace(tzinfo=CHINA) if since else day_end(datetime.now(UTC))
 

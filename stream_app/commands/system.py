@@ -117,7 +117,20 @@ def feed(data: Path | None) -> None:
     status.serve(health, settings.metrics.host, settings.metrics.feed_port)
     sample_forever(settings.store.url)
     feed, secret = settings.feed, settings.feed.secret.get_secret_value()
-    serve(settings.store.url, feed.host, feed.port, secret, FeedMeter(health), partial(_remembered, settings))
+    tls = (feed.ssl_certfile, feed.ssl_keyfile) if feed.ssl_certfile and feed.ssl_keyfile else None
+    if tls:
+        _has_certificate(*tls)
+    serve(settings.store.url, feed.host, feed.port, secret, FeedMeter(health), partial(_remembered, settings), tls)
+
+
+def _has_certificate(cert: Path, key: Path) -> None:
+    """Raises click.UsageError for one that cannot be used: better now than at the first browser."""
+    from stream_app.certificates import CertificateError, ends
+
+    try:
+        ends(cert, key)
+    except CertificateError as error:
+        raise click.UsageError(f"feed.ssl_certfile, feed.ssl_keyfile: {error}") from None
 
 
 @contextmanager

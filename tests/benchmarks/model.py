@@ -39,7 +39,13 @@ def model(recording: Recording, events: int) -> Iterator[Figure]:
         more = Clock(max(0.0, clock.seconds - alone.seconds))
         n = days[entity]
         yield Figure("model", f"{detector}, on top", more.us_each(len(told)), "µs/event", f"{len(told):,} events")
-        yield Figure("model", f"{detector}, a day", more.us_each(n), "µs/day", f"{n:,} {entity}-days scored")
+        yield Figure(
+            "model",
+            f"{detector}, a day",
+            more.us_each(n),
+            "µs/day",
+            f"{n:,} {entity}-days scored, those that speak twice",
+        )
     for entity, learned in models.items():
         yield _scoring(entity, learned)
 

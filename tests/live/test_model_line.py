@@ -2,24 +2,23 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
-from models.made import made
-from models.train import Plan as Training
-from models.train import learn
-from models.versions import Registry
-from replay.days import days_of
+from detectors.finding import Level
+from models.versions import ARRAYS, Registry, named, read_manifest
 from replay.run import replay_files
 from replay.simulate.city import Plan
 from replay.simulate.simulation import write
 from stream_app.commands.model import model
+from stream_app.embedded.up import DEMO_MODEL
 from stream_app.rulebook import read_rules
 from tests.live.test_line import (
     Recording,
@@ -30,13 +29,12 @@ from tests.live.test_line import (
     two_workers,
 )
 
-DAYS = 34
-NOW = datetime(2026, 4, 10, tzinfo=UTC)
+DAYS = 14
 PLAN = Plan(
     persons=600, days=DAYS, seed=9, start=datetime.fromisoformat("2026-03-02T00:00:00+08:00"), families=("frauds",)
 )
-FIRST, SECOND, BACK = "2026-03-15", "2026-03-22", "2026-03-28"  # business days from which another version judges
-HINTS = 30
+FIRST, SECOND, BACK = "2026-03-05", "2026-03-08", "2026-03-11"  # business days from which another version judges
+HINTS = 20
 
 Hints = dict[str, tuple[str, str, frozenset[str], str]]
 
@@ -65,15 +63,14 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def registry(city: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two versions, of which none is promoted."""
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two versions, of which none is promoted: those of the demo, with thresholds for many leads."""
     root = tmp_path_factory.mktemp("models") / "kept"
-    days = days_of([str(city)])
-    for seed in (1, 2):
-        how = Training(per_day=5.0, trees=20, samples=64, seed=seed)
-        learned = {entity: learn(entity, found, how, "") for entity, found in days.items()}
-        new = made(learned, how, created_at=NOW, source=[city.name], libraries={})
-        Registry(root).add(new.manifest, new.arrays, new.card)
+    made = read_manifest(DEMO_MODEL)
+    for blue in (1.5, 2.5):
+        limits = {Level.BLUE: blue, Level.YELLOW: 5.0}
+        parts = {entity: replace(part, thresholds=limits) for entity, part in made.parts.items()}
+        Registry(root).add(named(replace(made, parts=parts)), (DEMO_MODEL / ARRAYS).read_bytes(), "")
     return root
 
 
@@ -97,6 +94,7 @@ def test_versions_that_change_while_workers_run_give_the_leads_of_a_replay(
     with two_workers(tmp_path / "live") as system:
         done(system.send(before))
         asked(model, "promote", one, "--from", FIRST, "--registry", registry)
+        asked(model, "watch", two, "--registry", registry)
         done(system.send(first))
         asked(model, "promote", two, "--from", SECOND, "--registry", registry)
         done(system.send(second))
@@ -104,6 +102,7 @@ def test_versions_that_change_while_workers_run_give_the_leads_of_a_replay(
         done(system.send(back))
         live = hints(system.exported())
         scored = [total(system, "fundwatch_model_score_count", entity) for entity in ("person", "pharmacy")]
+        beside = total(system, "fundwatch_model_candidate_days_total", "person")
         trained = total(system, "fundwatch_model_trained_timestamp_seconds", "person")
     out = tmp_path / "replayed.ndjson"
     summary = replay_files([str(city)], alerts=out, rules=read_rules(None, registry))
@@ -113,6 +112,7 @@ def test_versions_that_change_while_workers_run_give_the_leads_of_a_replay(
     assert {version for _, version, _, _ in wanted.values()} == {one, two}
     assert live == wanted
     assert min(scored) > len(wanted) / 2
+    assert beside > 0
     assert trained > 0
 
 

@@ -11,14 +11,16 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from pydantic import SecretStr
 from redis import Redis
 from redis.exceptions import NoPermissionError
 
 from alerts.migrations import upgrade
-from stream_app import topics
+from stream_app import check, topics
+from stream_app.check import Finding
 from stream_app.embedded import kafka_server, ports
 from stream_app.embedded.jars import JarsError
-from stream_app.settings import KafkaSettings
+from stream_app.settings import KafkaSettings, RedisSettings, Settings
 from tests.chaos.recording import Recording
 from tests.live.servers import ROOT, _kafka_answers, _running, absent, spawn
 from tests.live.test_line import open_alerts
@@ -201,3 +203,63 @@ def test_a_wrong_password_is_said_to_be_wrong(environment: Mapping[str, str], tm
 def test_the_user_of_redis_cannot_read_other_systems_keys(secured_redis: str) -> None:
     with Redis.from_url(secured_redis) as client, pytest.raises(NoPermissionError):
         client.get("somebody else's")
+
+
+# check: what is wrong, and what to do
+
+
+def of_kafka(settings: KafkaSettings) -> Finding:
+    return next(iter(check._kafka(Settings(kafka=settings), "start it")))
+
+
+def test_check_tells_a_wrong_password_an_unknown_authority_and_tls_on_one_side_of_kafka_apart(
+    secured_kafka: KafkaSettings, tmp_path: Path
+) -> None:
+    other = Certificate.made(tmp_path)
+    wrong = {
+        "user or password": secured_kafka.model_copy(update={"sasl_password": SecretStr("not this one")}),
+        "not signed by an authority": secured_kafka.model_copy(update={"ssl_cafile": other.cert}),
+    }
+    for said, settings in wrong.items():
+        finding = of_kafka(settings)
+        assert (finding.state, said in finding.found, bool(finding.to_do)) == ("wrong", True, True), finding
+        assert "not this one" not in finding.line()
+    assert of_kafka(secured_kafka).state == "ok"
+
+
+def test_check_tells_a_wrong_password_an_unknown_authority_and_a_right_too_few_of_redis_apart(
+    secured_redis: str, tmp_path: Path
+) -> None:
+    other = Certificate.made(tmp_path)
+    bare, _, _ = secured_redis.partition("?")
+    wrong = {
+        "user or password": secured_redis.replace("a-pass", "no-pass"),
+        "not signed by an authority": f"{bare}?ssl_ca_certs={other.cert}",
+        "no permissions": secured_redis,  # its user may not read how the server is set
+    }
+    for said, url in wrong.items():
+        finding = check.of_redis(Settings(redis=RedisSettings(url=url)), "start it")
+        assert (finding.state, said in finding.found.lower(), bool(finding.to_do)) == ("wrong", True, True), finding
+        assert "pass-phrase" not in finding.line()
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ('connection failed: FATAL:  password authentication failed for user "fundwatch"', "user or password"),
+        ("connection failed: fe_sendauth: no password supplied", "user or password"),
+        ("connection failed: server does not support SSL, but SSL was required", "one side speaks TLS"),
+        ("connection failed: SSL error: certificate verify failed", "not signed by an authority"),
+        ("connection failed: SSL error: certificate verify failed: certificate has expired", "has run out"),
+    ],
+)
+def test_check_tells_what_a_database_objects_to(said: str, found: str) -> None:
+    """As libpq says it."""
+    finding = check.of_refusal("alert store", "postgresql+psycopg://fundwatch:***@db/fundwatch", said)
+    assert finding is not None
+    assert found in finding.found
+    assert finding.to_do
+
+
+def test_check_makes_nothing_of_what_only_says_that_nobody_is_there() -> None:
+    assert check.of_refusal("redis", "redis://127.0.0.1:1", "Error 111 connecting: Connection refused.") is None
