@@ -107,6 +107,17 @@ def confirmed_exception(
     return ""
 
 
+def emergency_dispensing(names: Sequence[str]) -> Exclusion:
+    """X20: handed out, or substituted, under confirmed exceptions of these names; such goods are left out."""
+    if names:
+        told = "、".join(dict.fromkeys(names))
+        n = len(names)
+        return applied(
+            "X20", f"{n}种药品在已确认的例外{told}期限内，没有计入", f"{n} drugs lie within the exception {told}"
+        )
+    return not_applicable("X20", "没有登记过例外", "no exception is registered")
+
+
 def goods_returned(sales: int) -> Exclusion:
     """X01, X13: a sale that was brought back re-opens the code. ``sales``: how many were."""
     if sales:

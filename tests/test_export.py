@@ -16,14 +16,15 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from alerts.accounts import check_login
+from alerts.accounts import Account, Role, check_login
 from alerts.alert import Alert
 from alerts.export import COLUMNS, csv_lines, harmless, ndjson, xlsx
 from alerts.keeper import alert_lines, keep
 from alerts.migrations import head, upgrade
 from alerts.publish import Message, pending, publish_forever, sent
+from alerts.snooze import snooze
 from alerts.store import Filter, Note, Store
-from detectors.finding import Level
+from detectors.finding import Level, Subject
 from tests.leads import NOON, lead, verdict
 
 EVIL = '=HYPERLINK("http://evil","看")'
@@ -271,6 +272,29 @@ def test_alerts_list_is_for_people_and_for_programs(store: Store, url: str) -> N
     assert (shown.returncode, "till:b" in shown.stdout, "till:a" in shown.stdout) == (0, True, False)
     told = json.loads(fundwatch(url, "alerts", "list", "--json", "--order", "gravest", "--limit", "2").stdout)
     assert [row["subject_id"] for row in told] == ["a", "c"]
+
+
+@on_sqlite
+def test_alerts_list_says_what_rests_and_what_is_explained_by_another(store: Store, url: str) -> None:
+    till = lead("a", events=("e1", "e2", "e3"))
+    person = lead("p1", kind="person", detector="multi_org_burst", level=Level.ORANGE, events=("e1", "e2"))
+    keep(
+        store, [verdict(till, unit="a"), verdict(person, unit="p"), verdict(lead("c", events=("e9",)), unit="c")], NOON
+    )
+    screener = Account("zhoumin", Role.SCREENER, (), disabled=False, locked_until=None, stamp="")
+    now = datetime.now(UTC)
+    snooze(store, Subject("till", "c"), screener, now + timedelta(days=1), "已约谈，等整改", now)
+
+    def told(*options: str) -> list[str]:
+        return [row["subject_id"] for row in json.loads(fundwatch(url, "alerts", "list", "--json", *options).stdout)]
+
+    assert told("--snoozed") == ["c"]
+    assert told("--inhibited") == ["p1"]
+    assert sorted(told("--not-inhibited")) == ["a", "c"]
+    assert sorted(told("--status", "open")) == ["a", "c", "p1"]  # for other programs it is open
+    shown = fundwatch(url, "alerts", "list").stdout
+    assert "inhibited by card_batch_swipe" in shown
+    assert "snoozed until" in shown
 
 
 @on_sqlite

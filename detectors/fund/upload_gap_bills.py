@@ -96,17 +96,17 @@ class UploadGapBills:
         if not today.missing:
             return
         if self.are_many(today):
-            yield self.without_codes(today, "", "")
+            yield self.without_codes(today, Level.YELLOW if today.missing >= self.uncoded_many else Level.BLUE, "", "")
         elif self.are_many(recent := codes_of(unit, week)):
-            yield self.without_codes(recent, "7天内", " within 7 days")
+            yield self.without_codes(recent, Level.BLUE, "7天内", " within 7 days")
 
     def are_many(self, codes: Codes) -> bool:
         return codes.missing >= self.uncoded_lines and codes.missing > self.uncoded * codes.lines
 
-    def without_codes(self, codes: Codes, over: str, over_en: str) -> Sign:
+    def without_codes(self, codes: Codes, level: Level, over: str, over_en: str) -> Sign:
         lines, missing, share = codes.lines, codes.missing, codes.share
         return Sign(
-            Level.YELLOW if missing >= self.uncoded_many else Level.BLUE,
+            level,
             f"{over}{lines}条药品明细中{missing}条没有追溯码，占{share:.1%}",
             f"{missing} of {lines} drug lines{over_en} carry no trace code, {share:.1%}",
             (

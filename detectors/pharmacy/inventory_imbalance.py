@@ -75,8 +75,9 @@ class InventoryImbalance:
 
     Why:         what was never there was not handed out: something else went over the counter, or nothing did.
     Blind spots: a place that never counts the drug, or not for 100 days; what was charged in hospital and is not
-                 settled yet; goods bought on paper only; loose units of a drug whose record does not say how many are
-                 in a pack; what goes on while the stock feed is silent (F1).
+                 settled yet; lines that a pharmacy uploads apart from its bills; goods bought on paper only; loose
+                 units of a drug whose record does not say how many are in a pack; what goes on while the stock feed is
+                 silent (F1).
     False alarm: a purchase that is told later than after 72 hours, until it comes; packs that a transfer brought and
                  nobody recorded; goods brought back while the sale feed is silent, unless their bill is taken back; a
                  count of some of the shelves only.

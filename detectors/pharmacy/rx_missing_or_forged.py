@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from detectors.detector import Finding, Gate
 from detectors.event import DrugRecord, Fee, Kind, Line, Sale, Settlement
-from detectors.exclusions import not_applicable, taken_back
+from detectors.exclusions import confirmed_exception, emergency_dispensing, not_applicable, taken_back
 from detectors.file import File
 from detectors.finding import Check, Figure, Law, Level, Subject
 from detectors.ledger import PERSON, Ledger
@@ -36,8 +36,11 @@ class MayLackRx(Gate):
 
 
 class Unprescribed(NamedTuple):
+    """excused: names of the exceptions under which other lines of the bill were handed out (X20)."""
+
     bill: Settlement
     lines: Sequence[Line]
+    excused: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +67,11 @@ class RxMissingOrForged:
     def judge(self, unit: Unit) -> Iterator[Finding]:
         by_org: dict[str, list[Unprescribed]] = {}
         for bill in unit.own(Settlement):
-            if is_pharmacy(bill.org) and bill.total >= 0 and (lines := unprescribed(unit, bill)):
-                by_org.setdefault(bill.org, []).append(Unprescribed(bill, lines))
-        for org, sold in by_org.items():
-            if sum(len(one.lines) for one in sold) >= self.lines:
-                yield self.finding(org, sold)
+            if is_pharmacy(bill.org) and bill.total >= 0 and (sold := unprescribed(unit, bill)).lines:
+                by_org.setdefault(bill.org, []).append(sold)
+        for org, bills in by_org.items():
+            if sum(len(one.lines) for one in bills) >= self.lines:
+                yield self.finding(org, bills)
 
     def finding(self, org: str, sold: Sequence[Unprescribed]) -> Finding:
         bills, lines = [one.bill for one in sold], [line for one in sold for line in one.lines]
@@ -85,6 +88,7 @@ class RxMissingOrForged:
             figures=(Figure("lines_without_rx", len(lines), self.lines, "lines"),),
             exclusions=(
                 taken_back(),
+                emergency_dispensing([name for one in sold for name in one.excused]),
                 not_applicable(
                     "X15", "结算时就应有处方号，与上报时间无关", "the bill names it or does not, however late"
                 ),
@@ -106,11 +110,19 @@ class RxMissingOrForged:
         )
 
 
-def unprescribed(unit: Unit, bill: Settlement) -> list[Line]:
+def unprescribed(unit: Unit, bill: Settlement) -> Unprescribed:
     told = lines_of_bill(bill, unit.rows(Fee))
     lines = [line for line in naming_no_rx(told) if needs_rx(unit, line, bill)]
     sold = rx_told_by_sale(bill, unit.rows(Sale)) if lines else frozenset()
-    return [line for line in lines if line.item not in sold]
+    counted, excused = list[Line](), list[str]()
+    for line in lines:
+        if line.item in sold:
+            continue
+        if name := confirmed_exception(unit, "X20", bill.happened_at, bill.person, (bill.org,), (line.item,)):
+            excused.append(name)
+        else:
+            counted.append(line)
+    return Unprescribed(bill, counted, excused)
 
 
 def needs_rx(unit: Unit, line: Line, bill: Settlement) -> bool:

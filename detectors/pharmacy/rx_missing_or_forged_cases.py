@@ -4,8 +4,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from detectors.case import Case, at, drug, fee, line, reversal, sale, settlement
-from detectors.event import OFF, Count, Flag, Line, Settlement
+from detectors.case import LONG_AGO, Case, at, drug, fee, line, reversal, sale, settlement
+from detectors.event import OFF, Count, ExceptionRecord, Flag, Line, Settlement
 from detectors.pharmacy.rx_missing_or_forged import RxMissingOrForged
 
 MISSING = RxMissingOrForged()
@@ -26,7 +26,25 @@ BOUGHT = bill(drug_line())
 FIRES = ("orange org P 2024-03: P08:00",)
 TELLS = sale("04 08:01", "X", org="P", bill=BOUGHT.bill, person="P", rx="7")
 
+
+def emergency(to: str = "05 00:00", **more: Any) -> ExceptionRecord:
+    """The bureau lets a drug be handed out without a prescription: to a ``person``, by an ``org``, or this ``item``."""
+    facts = {"exception": "E", "kind": "X20", "since": LONG_AGO, "to": at(to), "confirmer": "Z", **more}
+    return ExceptionRecord(event_id=f"E {more}", happened_at=LONG_AGO, valid_from=LONG_AGO, **facts)
+
+
 CASES = (
+    Case("an emergency that the bureau confirmed (X20)", MISSING, (BOUGHT,), known=(emergency(item="X"),)),
+    Case("confirmed for another person", MISSING, (BOUGHT,), FIRES, (emergency(person="Q", item="X"),)),
+    Case("confirmed until that morning", MISSING, (BOUGHT,), FIRES, (emergency(to="04 07:59", item="X"),)),
+    Case(
+        "confirmed for one of two drugs",
+        MISSING,
+        (bill(drug_line(), drug_line("Y")),),
+        FIRES,
+        (emergency(item="X"),),
+        excluded=("X20 applied",),
+    ),
     Case(
         "a prescription drug without a prescription", MISSING, (BOUGHT,), fires=FIRES, excluded=("X01 not_applicable",)
     ),

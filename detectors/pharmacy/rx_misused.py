@@ -9,7 +9,14 @@ from typing import Any, ClassVar, NamedTuple
 
 from detectors.detector import Finding, Gate
 from detectors.event import DoctorRecord, DrugRecord, Kind, Line, Prescription, RxLine, Sale, Settlement
-from detectors.exclusions import applied, data_missing, not_applicable, taken_back
+from detectors.exclusions import (
+    applied,
+    confirmed_exception,
+    data_missing,
+    emergency_dispensing,
+    not_applicable,
+    taken_back,
+)
 from detectors.file import File
 from detectors.finding import Check, Exclusion, Figure, Law, Level, Period, Subject
 from detectors.ledger import RX, Ledger
@@ -117,7 +124,8 @@ class RxMisused:
         """Nobody keyed it in in time, as far as that is known by now."""
         missing = []
         for use in handed_out:
-            if use.bill.org.startswith("P") and not known_within(scripts, use, self.registered_within):
+            unknown = use.bill.org.startswith("P") and not known_within(scripts, use, self.registered_within)
+            if unknown and not excused(unit, use, use.items):
                 unit.wake(use.at + self.registered_within)
                 if scripts or unit.now >= use.at + self.registered_within:
                     missing.append(use)
@@ -158,7 +166,12 @@ class RxMisused:
             shows=[use.bill for use in shown],
             also=scripts,
             figures=[figure for sign in signs for figure in sign.figures],
-            exclusions=(taken_back(), handed_out_in_parts(scripts), keyed_late(scripts)),
+            exclusions=(
+                taken_back(),
+                handed_out_in_parts(scripts),
+                keyed_late(scripts),
+                emergency_dispensing([name for use in told if (name := excused(unit, use, use.items))]),
+            ),
             checks=checks(own),
             orgs=(org,),
             at_risk=amount,
@@ -180,6 +193,7 @@ class Handed(NamedTuple):
 
     at: datetime
     event_id: str
+    item: str
     goods: Goods
     amount: Decimal
     use: Use | None
@@ -194,7 +208,15 @@ def excesses(unit: Unit, told: Sequence[Use], scripts: Sequence[Prescription]) -
                 goods, count = measured(unit, line, script.happened_at)
                 allowed[goods] += count
         if allowed:
-            yield from too_much(handed(unit, person, told), allowed)
+            counted = (
+                one for one in handed(unit, person, told) if not (one.use and excused(unit, one.use, [one.item]))
+            )
+            yield from too_much(list(counted), allowed)
+
+
+def excused(unit: Unit, use: Use, items: Iterable[str]) -> str:
+    """X20: the exception under which these were handed out, or others in their stead; "" if none."""
+    return confirmed_exception(unit, "X20", use.at, use.person, (use.bill.org,), sorted(items))
 
 
 def too_much(handed: Sequence[Handed], allowed: dict[Goods, Decimal]) -> Iterator[Sign]:
@@ -222,7 +244,7 @@ def too_much(handed: Sequence[Handed], allowed: dict[Goods, Decimal]) -> Iterato
 def handed(unit: Unit, person: str, told: Sequence[Use]) -> list[Handed]:
     """To this person, oldest first. A sale in cash that names nobody is taken for the person's."""
     rows = [
-        Handed(use.at, use.bill.event_id, *measured(unit, line, use.at), use)
+        Handed(use.at, use.bill.event_id, line.item, *measured(unit, line, use.at), use)
         for use in told
         if use.person == person
         for line in use.lines
@@ -230,9 +252,8 @@ def handed(unit: Unit, person: str, told: Sequence[Use]) -> list[Handed]:
     for sale in unit.rows(Sale):
         if sale.person in ("", person):
             goods, count = measured(unit, sale, sale.happened_at)
-            rows.append(
-                Handed(sale.happened_at, sale.event_id, goods, count if sale.sale_type == "sale" else -count, None)
-            )
+            packs = count if sale.sale_type == "sale" else -count
+            rows.append(Handed(sale.happened_at, sale.event_id, sale.item, goods, packs, None))
     return sorted(rows, key=lambda one: (one.at, one.event_id))
 
 

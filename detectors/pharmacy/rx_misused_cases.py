@@ -5,7 +5,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from detectors.case import LONG_AGO, Case, at, drug, fee, line, line_reversal, reversal, sale, settlement, swipe
-from detectors.event import Count, DoctorRecord, Fen, Flag, Prescription, RxLine, Sale, Settlement
+from detectors.event import Count, DoctorRecord, ExceptionRecord, Fen, Flag, Prescription, RxLine, Sale, Settlement
 from detectors.pharmacy.rx_misused import RxMisused
 from detectors.unit import HOUR, SECOND
 
@@ -54,7 +54,30 @@ THREE_DAYS_ON = swipe("07 09:00", org="Z", person="Z")
 JUST_BEFORE = replace(THREE_DAYS_ON, happened_at=at("07 09:00") - SECOND)
 TABLETS = drug("X", units_per_pack=Count(30), group="G")
 
+
+def shortage(to: str = "31 00:00", **more: Any) -> ExceptionRecord:
+    """The bureau lets another drug be handed out; ``org`` or ``item`` says where, or which."""
+    facts = {"exception": "E", "kind": "X20", "since": LONG_AGO, "to": at(to), "confirmer": "Z", **more}
+    return ExceptionRecord(event_id=f"E {more}", happened_at=LONG_AGO, valid_from=LONG_AGO, **facts)
+
+
+INSTEAD = handed("04 09:00", item="Y")
+
 CASES = (
+    Case("another drug than prescribed", MISUSED, (RX, INSTEAD), fires=fires(ONE), excluded=("X20 not_applicable",)),
+    Case("a substitute while there is a shortage (X20)", MISUSED, (RX, INSTEAD), known=(shortage(item="Y"),)),
+    Case("the shortage is over", MISUSED, (RX, INSTEAD), fires(ONE), (shortage(to="04 08:59", item="Y"),)),
+    Case(
+        "a number that nobody knows, in an emergency (X20)", MISUSED, (FIRST, THREE_DAYS_ON), known=(shortage(org="P"),)
+    ),
+    Case(
+        "a substitute, and the prescription used by another person too",
+        MISUSED,
+        (RX, INSTEAD, OTHERS),
+        fires(ONE, OF_Q),
+        (shortage(item="Y"),),
+        ("X20 applied",),
+    ),
     Case("prescribed and handed out", MISUSED, (RX, FIRST, THREE_DAYS_ON)),
     Case(
         "twice for one drug",

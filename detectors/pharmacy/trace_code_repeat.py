@@ -316,8 +316,9 @@ def take_latest(org: str, sold: Sequence[Dispensing], back: Back) -> None:
 
 
 def units_per_pack(unit: Unit, one: Dispensing) -> Decimal | None:
+    """None where nobody says; no pack holds nothing."""
     record = unit.fact(DrugRecord, one.item, one.at)
-    return None if record is None else record.units_per_pack
+    return (record.units_per_pack if record else None) or None
 
 
 def in_chinese(shown: Sequence[Dispensing], orgs: Sequence[str], units: Decimal | None, pack: Decimal | None) -> str:

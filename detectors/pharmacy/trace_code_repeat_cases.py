@@ -129,6 +129,7 @@ CASES = (
             *case_against("1", "2", "3", org="A", level="orange"),
         ),
     ),
+    Case("a pack that is said to hold nothing", REPEAT, THREE, known=(drug("X", units_per_pack=Count(0)),)),
     Case(
         "a code typed with blanks and in small letters is the same code",
         REPEAT,

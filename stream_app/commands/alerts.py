@@ -253,18 +253,32 @@ def _target(out: Path | None) -> Iterator[IO[bytes]]:
 @alerts.command("list")
 @filter_options
 @click.option("--text", default="", help="Words in the sentence, or part of the subject's id.")
+@click.option("--snoozed", is_flag=True, help="Only those whose subject is snoozed now.")
+@click.option("--inhibited/--not-inhibited", default=None, help="Only those that a stronger alert explains, or none.")
 @click.option("--order", type=click.Choice([x.value for x in Order]), default="newest", show_default=True)
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON array, amounts in fen.")
 @data_option
-def list_(text: str, order: str, limit: int, as_json: bool, data: Path | None, **choices: object) -> None:
+def list_(
+    text: str,
+    snoozed: bool,
+    inhibited: bool | None,
+    order: str,
+    limit: int,
+    as_json: bool,
+    data: Path | None,
+    **choices: object,
+) -> None:
     """Show alerts, last changed first.
 
     \b
     Example:
       fundwatch alerts list --data ./data --level red --level orange --order gravest
+      fundwatch alerts list --data ./data --snoozed
     """
-    of = replace(_filter(**choices), text=text)  # type: ignore[arg-type]  # Click has checked and converted them
+    of = replace(_filter(**choices), text=text, inhibited=inhibited)  # type: ignore[arg-type]  # Click has checked
+    if snoozed:
+        of = replace(of, statuses=frozenset({"snoozed"}), now=datetime.now(UTC))
     with opened(data) as store:
         rows = store.page(of, order=Order(order), limit=limit).items
     if as_json:
@@ -282,7 +296,7 @@ def _print_table(rows: tuple[LeadRow, ...]) -> None:
         table.add_row(
             f"{row.changed_at.astimezone(CHINA):%m-%d %H:%M:%S}",
             row.level.value,
-            row.status,
+            _state(row),
             row.detector,
             f"{row.subject_kind}:{row.subject_id}",
             f"{row.amount_at_risk_fen / 100:,.2f}",
@@ -291,6 +305,16 @@ def _print_table(rows: tuple[LeadRow, ...]) -> None:
     console = Console(markup=False, highlight=False)
     console.width = console.width if console.is_terminal else 200
     console.print(table)
+
+
+def _state(row: LeadRow) -> str:
+    """With what is said beside the alert: that its subject rests, or that another one explains it."""
+    words: list[str] = [row.state(datetime.now(UTC))]
+    if words == ["snoozed"] and row.snoozed_until:
+        words = [f"snoozed until {row.snoozed_until.astimezone(CHINA):%m-%d %H:%M}"]
+    if row.inhibited_by is not None:
+        words.append(f"inhibited by {row.inhibited_by.detector} {row.inhibited_by.alert_id}")
+    return ", ".join(words)
 
 
 # -- db ----------------------------------------------------------------------------------------------------------------
