@@ -41,6 +41,9 @@ class State(StrEnum):
     ARCHIVED = "archived"  # 已归档
 
 
+CLOSED = frozenset({State.DISMISSED, State.UNFOUNDED, State.TRANSFERRED, State.ARCHIVED})  # nothing is awaited of them
+
+
 class Name(StrEnum):
     """What can be done to a lead."""
 

@@ -17,7 +17,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from time import monotonic, sleep
 from typing import Any, Literal, NamedTuple, Self, TypeVar, TypeVarTuple
@@ -112,6 +112,17 @@ class Filter:
     text: str = ""  # somewhere in the sentence (zh or en) or in the subject's id; case does not matter
     areas: tuple[str, ...] = ()
     now: datetime | None = None
+    area: str = ""  # within the limits, only this one
+    work: frozenset[str] = frozenset()  # states of alerts.life
+    holder: str = ""  # who holds it by a claim, or was sent to check it
+    overdue: "Overdue | None" = None
+
+
+class Overdue(NamedTuple):
+    """Leads whose day has passed: those worked on before ``today``, untouched ones by the level's moment."""
+
+    today: date
+    raised_before: tuple[tuple[Level, datetime], ...]
 
 
 EVERYTHING = Filter()
@@ -708,8 +719,13 @@ _OFF_INDEX = literal_column("0", Integer)
 
 def _ordered(order: Order, of: Filter) -> list[ColumnElement[object]]:
     first, *others = _KEYS[order]
-    rare = (bool(of.text) or of.statuses == {"snoozed"} or of.inhibited is True) and order is Order.GRAVEST
+    rare = (_is_rare(of) or of.statuses == {"snoozed"} or of.inhibited is True) and order is Order.GRAVEST
     return [column.desc() for column in ((first + _OFF_INDEX) if rare else first, *others)]
+
+
+def _is_rare(of: Filter) -> bool:
+    """Does it turn down most of what an index in order would offer?"""
+    return bool(of.text or of.holder or of.overdue or of.since or of.until or (of.work and "new" not in of.work))
 
 
 def conditions(of: Filter) -> Iterator[ColumnElement[bool]]:
@@ -737,8 +753,41 @@ def conditions(of: Filter) -> Iterator[ColumnElement[bool]]:
         yield a.period_from <= of.until
     if of.at_least_fen is not None:
         yield a.amount_at_risk_fen >= of.at_least_fen
+    if of.area:
+        yield a.alert_id.in_(_at(_inside(of.area)))
+    if of.work:
+        yield _in_work(of.work)
+    if of.holder:
+        yield _held_by(of.holder, of.now)
+    if of.overdue:
+        yield _is_overdue(of.overdue)
     if of.text:
         yield a.words.contains(of.text.lower(), autoescape=True)
+
+
+_WORKED = select(t.casework.c.alert_id)
+
+
+def _in_work(states: frozenset[str]) -> ColumnElement[bool]:
+    """A lead without a row of casework is new."""
+    a = t.alert.c.alert_id
+    within_these = a.in_(_WORKED.where(t.casework.c.state.in_(sorted(states))))
+    return or_(within_these, a.not_in(_WORKED)) if "new" in states else within_these
+
+
+def _held_by(name: str, now: datetime | None) -> ColumnElement[bool]:
+    c, a = t.claim.c, t.alert.c.alert_id
+    claimed = select(c.alert_id).where(c.holder == name, or_(c.until.is_(None), c.until > (now or datetime.now(UTC))))
+    quoted = msgspec.json.encode(name).decode()
+    sent = _WORKED.where(t.casework.c.officers.contains(quoted, autoescape=True))
+    return or_(a.in_(claimed), a.in_(sent))
+
+
+def _is_overdue(of: Overdue) -> ColumnElement[bool]:
+    a = t.alert.c
+    worked = a.alert_id.in_(_WORKED.where(t.casework.c.due < of.today))
+    late = (and_(a.level_rank == level.rank, a.raised_at < moment) for level, moment in of.raised_before)
+    return or_(worked, and_(a.status == "open", a.alert_id.not_in(_WORKED), or_(*late)))
 
 
 def _in_state(states: frozenset[State], now: datetime | None) -> ColumnElement[bool]:

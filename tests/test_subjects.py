@@ -1,5 +1,6 @@
 """The page of an institution, person, till or doctor, and what leads share."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,6 +110,22 @@ def test_the_page_tells_what_memory_holds_and_that_somebody_looked(made: Store) 
     assert "记16天" in memory
     seen = made.events_after(0, kinds=("viewed",))
     assert [entry.data for entry in seen] == [b'{"how":"page","subject":"till:%b/T1"}' % ORG.encode()]
+
+
+def test_no_address_tells_more_of_a_person_than_the_page(made: Store) -> None:
+    one = of_person(lead(f"{ORG}/T1"), PERSON)
+    with asking(made, one, knowing(settlement("11 08:00", ORG, PERSON))) as client:
+        page = client.get(f"/alerts/{alert_id(one)}").text
+        told(made, of_person(lead("P33010210007/T2", events=("z1", "z2")), PERSON))
+        page = client.get(f"/alerts/{alert_id(one)}").text
+        (path,) = set(re.findall(r'href="(/subjects/person/[^"]+)"', page))
+        about = client.get(path).text
+        memory = client.get(path.replace("/subjects/", "/memory/")).text
+        assert client.get(f"/subjects/person/{PERSON}").status_code == 404
+        assert client.get(f"{path[:-1]}x").status_code == 404
+    assert PERSON not in page + path + about + memory
+    assert alert_id(one) in about
+    assert "结算1条" in memory
 
 
 def test_whom_nothing_names_has_no_page(made: Store) -> None:

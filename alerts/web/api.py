@@ -13,7 +13,7 @@ from msgspec import Struct
 from alerts.alert import Alert
 from alerts.snooze import Snooze
 from alerts.store import Facets
-from alerts.web import work_api
+from alerts.web import desk_api, work_api
 from alerts.web.answers import PROBLEMS as _PROBLEMS
 from alerts.web.answers import REF as _REF
 from alerts.web.answers import answer as _answer
@@ -34,7 +34,19 @@ class Rest(Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
 
 
-_SHAPES = (Items, Alert, tuple[Evidence, ...], Facets, Batch, Beat, Resync, Rest, Snooze, *work_api.SHAPES)
+_SHAPES = (
+    Items,
+    Alert,
+    tuple[Evidence, ...],
+    Facets,
+    Batch,
+    Beat,
+    Resync,
+    Rest,
+    Snooze,
+    *work_api.SHAPES,
+    *desk_api.SHAPES,
+)
 STREAM_HEADERS = {"x-accel-buffering": "no", "cache-control": "no-store"}
 
 Levels = Annotated[list[str] | None, Query(alias="level", description="red, orange, yellow, blue; of several any")]

@@ -20,6 +20,7 @@ from detectors.rules import Rulebook
 Remembered = Callable[[], AbstractContextManager[tuple[Known, Rulebook]]]
 
 LANG_COOKIE, THEME_COOKIE = "fundwatch_lang", "fundwatch_theme"
+ROWS_COOKIE, ROWS = "fundwatch_rows", ("roomy", "compact")
 YEAR_S = 365 * 86_400
 
 
@@ -60,6 +61,12 @@ def theme(request: Request) -> str:
     """dark, light, or "" for what the system says."""
     chosen = request.cookies.get(THEME_COOKIE, "")
     return chosen if chosen in ("dark", "light") else ""
+
+
+def row_height(request: Request) -> str:
+    """compact, or roomy until somebody chooses."""
+    chosen = request.cookies.get(ROWS_COOKIE, "")
+    return chosen if chosen in ROWS else ROWS[0]
 
 
 def who(request: Request) -> Account:

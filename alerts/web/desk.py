@@ -1,28 +1,39 @@
 """What is asked of the alert store on behalf of one account: the one layer under pages and API."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Literal, NamedTuple, get_args
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 from sqlalchemy import select
 
+from alerts import claims, quota
 from alerts import snooze as snoozes
 from alerts import tables as t
 from alerts.accounts import Account, Role
 from alerts.alert import yuan
+from alerts.deadlines import CHINA
+from alerts.life import State as WorkState
 from alerts.merge import merged
+from alerts.overview import overdue_before
 from alerts.snooze import Snooze
-from alerts.store import Detail, Facets, Filter, LeadRow, Note, Order, Page, State, Status, Store, unit_id
+from alerts.store import Detail, Facets, Filter, LeadRow, Note, Order, Overdue, Page, State, Status, Store, unit_id
+from alerts.web.beside import VIEWED, Beside, beside_for
 from detectors.finding import Certainty, Lead, Level, Subject
 
 PAGE = 50  # alerts a page
 MOST = 200  # alerts a page that an API client may ask for
 LONGEST_TEXT = 100  # characters of a search
-VIEWED = "viewed"  # kind of alert_event: somebody opened a lead
+
+
+NEXT = {
+    Role.SCREENER: frozenset({WorkState.NEW}),
+    Role.REVIEWER: frozenset({WorkState.SCREENED, WorkState.REVIEW}),
+}  # what waits for a role
 
 
 class BadRequestError(ValueError):
@@ -95,6 +106,15 @@ class Choice:
     inhibited: bool | None = None
     text: str = ""
     order: Order = Order.GRAVEST
+    area: str = ""
+    org: str = ""
+    holder: str = ""
+    work: frozenset[WorkState] = frozenset()
+    since: date | None = None
+    until: date | None = None
+    least: int = 0  # yuan
+    overdue: bool = False
+    overflow: bool = False  # beyond what the office can look at today
 
     def filter(self, areas: tuple[str, ...], now: datetime) -> Filter:
         """For the store, within these areas, with the snoozes in force now."""
@@ -105,7 +125,19 @@ class Choice:
             inhibited=self.inhibited,
             areas=areas,
             now=now,
+            area=self.area,
+            org=self.org,
+            holder=self.holder,
+            work=frozenset(self.work),
+            since=_midnight(self.since) if self.since else None,
+            until=_midnight(self.until + timedelta(days=1)) if self.until else None,
+            at_least_fen=self.least * 100 or None,
+            overdue=overdue_at(now) if self.overdue else None,
         )
+        if self.overflow:
+            levels = (self.levels & quota.COUNTED) or quota.COUNTED
+            new = frozenset({WorkState.NEW.value})
+            found = replace(found, levels=levels, work=new, statuses=frozenset({"open"}))
         if len(self.text) == 12 and self.text[1:].isdigit() and self.text[0].isalpha():
             return replace(found, org=self.text.upper())
         return replace(found, text=self.text)
@@ -122,6 +154,12 @@ class Choice:
             pairs.append(("q", self.text))
         if self.order is not Order.GRAVEST:
             pairs.append(("order", self.order.value))
+        pairs += [("work", state.value) for state in WorkState if state in self.work]
+        named = {"area": self.area, "org": self.org, "holder": self.holder, "since": self.since, "until": self.until}
+        pairs += [(name, str(value)) for name, value in named.items() if value]
+        if self.least:
+            pairs.append(("least", str(self.least)))
+        pairs += [(name, "yes") for name, on in (("overdue", self.overdue), ("overflow", self.overflow)) if on]
         return pairs
 
     def with_level(self, level: Level) -> "Choice":
@@ -140,12 +178,23 @@ class Choice:
         return replace(self, order=order)
 
     def plain(self) -> "Choice":
-        """Without level, detector, search, and whether inhibited."""
-        return replace(self, levels=frozenset(), detectors=frozenset(), inhibited=None, text="")
+        """With nothing but states and order."""
+        return Choice(statuses=self.statuses, order=self.order)
 
     @property
     def is_plain(self) -> bool:
-        return not (self.levels or self.detectors or self.text) and self.inhibited is None
+        return self == self.plain()
+
+    @property
+    def asks_server(self) -> bool:
+        """Can only the server tell whether an alert fits?"""
+        named = self.area or self.org or self.holder or self.work or self.since or self.until or self.least
+        return bool(self.text or named or self.overdue or self.overflow)
+
+    @property
+    def more(self) -> int:
+        """How many of the conditions that are folded away are set."""
+        return sum(map(bool, (self.area, self.org, self.holder, self.work, self.since, self.until, self.least)))
 
 
 def choice(params: Iterable[tuple[str, str]], *, default_open: bool = True) -> Choice:
@@ -164,7 +213,55 @@ def choice(params: Iterable[tuple[str, str]], *, default_open: bool = True) -> C
         inhibited=_inhibited(given.get("inhibited", [""])[-1]),
         text=text,
         order=_order(given.get("order", [Order.GRAVEST.value])[-1]),
+        area=_matching("area", _AREA, given),
+        org=_matching("org", _ORG, given).upper(),
+        holder=_last("holder", given)[:LONGEST_TEXT],
+        work=frozenset(_work(value) for value in given.get("work", ()) if value),
+        since=_day("since", given),
+        until=_day("until", given),
+        least=int(_matching("least", _YUAN, given) or 0),
+        overdue=_last("overdue", given) == "yes",
+        overflow=_last("overflow", given) == "yes",
     )
+
+
+_AREA, _ORG, _YUAN = re.compile(r"\d{6}"), re.compile(r"[A-Za-z]\d{11}"), re.compile(r"\d{1,11}")
+
+
+def _last(name: str, given: Mapping[str, Sequence[str]]) -> str:
+    return given.get(name, [""])[-1].strip()
+
+
+def _matching(name: str, shape: re.Pattern[str], given: Mapping[str, Sequence[str]]) -> str:
+    value = _last(name, given)
+    if value and not (value.isascii() and shape.fullmatch(value)):
+        raise BadRequestError(f"{name}: {value!r}")
+    return value
+
+
+def _day(name: str, given: Mapping[str, Sequence[str]]) -> date | None:
+    value = _last(name, given)
+    try:
+        return date.fromisoformat(value) if value else None
+    except ValueError:
+        raise BadRequestError(f"{name}: {value!r} is not a day such as 2026-11-18") from None
+
+
+def _work(value: str) -> WorkState:
+    try:
+        return WorkState(value)
+    except ValueError:
+        raise BadRequestError(f"work: {value!r} is not one of {', '.join(WorkState)}") from None
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), CHINA)
+
+
+def overdue_at(now: datetime) -> Overdue:
+    """Which leads are overdue at this moment."""
+    before = tuple((level, overdue_before(level, now)) for level in Level)
+    return Overdue(now.astimezone(CHINA).date(), before)
 
 
 def _level(value: str) -> Level:
@@ -233,10 +330,32 @@ class Desk:
     def page(self, chosen: Choice, after: str | None = None, limit: int = PAGE) -> Page:
         """A page of alerts. Raises alerts.store.CursorError."""
         of = chosen.filter(self.account.areas, self.now)
-        return self.store.page(of, order=chosen.order, after=after, limit=limit)
+        if chosen.overflow and after is None and (left := self.left_today(quota.DAILY)):
+            after = self.store.page(of, order=Order.GRAVEST, limit=left).next_cursor
+            if after is None:
+                return Page((), None)
+        order = Order.GRAVEST if chosen.overflow else chosen.order
+        return self.store.page(of, order=order, after=after, limit=limit)
+
+    def beside(self, rows: Sequence[LeadRow]) -> Mapping[str, Beside]:
+        """What stands beside these rows."""
+        return beside_for(self.account.name, self.store, rows, self.now)
+
+    def left_today(self, daily: int) -> int:
+        """How many red and orange leads the office may still look at today."""
+        return max(0, daily - quota.done_today(self.store, self.account.areas, self.now))
+
+    def next_lead(self, chosen: Choice) -> LeadRow | None:
+        """The gravest lead of a choice that nobody holds, kept for this account for a while."""
+        waiting = replace(chosen, work=chosen.work or NEXT.get(self.account.role, frozenset()))
+        of = waiting.filter(self.account.areas, self.now)
+        return claims.take_next(self.store, self.account, of, self.now)
 
     def facets(self, chosen: Choice) -> Facets:
-        return self.store.facets(chosen.filter(self.account.areas, self.now))
+        found = self.store.facets(chosen.filter(self.account.areas, self.now))
+        if not chosen.overflow:
+            return found
+        return structs.replace(found, total=max(0, found.total - self.left_today(quota.DAILY)))
 
     def row(self, alert_id: str) -> LeadRow | None:
         return self.store.rows([alert_id], areas=self.account.areas).get(alert_id)

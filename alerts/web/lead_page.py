@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from alerts.alert import Alert
 from alerts.casework import COMMENTED, MOVED
+from alerts.claims import CLAIMED, UNCLAIMED
 from alerts.snooze import SNOOZED, WOKEN, Snooze
 from alerts.store import BESIDE, CHANGES, KEEPER, Entry, LeadRow
 from alerts.web.charts import chart, facts
@@ -27,6 +28,7 @@ CAMERA = ("监控", "camera")  # a check that asks for cameras says so
 
 
 WORK = (MOVED, COMMENTED)
+CLAIMS = (CLAIMED, UNCLAIMED)
 
 
 class FigureLine(NamedTuple):
@@ -312,10 +314,15 @@ def _history(entries: Sequence[Entry], mask: Mask, words: Words) -> list[Step]:
     """Newest first, as the entries are."""
     steps: list[Step] = []
     before: Level | None = None
-    for entry in reversed([entry for entry in entries if entry.kind in (*CHANGES, *BESIDE, *WORK)]):
+    for entry in reversed([entry for entry in entries if entry.kind in (*CHANGES, *BESIDE, *WORK, *CLAIMS)]):
         if entry.kind in WORK:
             what, note = said(entry, mask, words)
             steps.append(Step(words.moment(entry.at), what, note, entry.actor))
+            continue
+        if entry.kind in CLAIMS:
+            holder = msgspec.json.decode(entry.data, type=dict[str, str])["holder"]
+            told = words(f"lead.history.{entry.kind}", holder=holder)
+            steps.append(Step(words.moment(entry.at), told, "", entry.actor))
             continue
         if entry.kind in BESIDE:
             steps.append(_step_beside(entry, mask, words))

@@ -18,8 +18,11 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
+from alerts.casework import MOVED
+from alerts.claims import CLAIMED, UNCLAIMED
 from alerts.snooze import WOKEN, end_due
 from alerts.store import BESIDE, CHANGES, STORE_AWAY, Entry, LeadRow, Store, within
+from alerts.web.beside import Beside, beside
 from alerts.web.desk import Item, changes_since, item, last_change
 from alerts.web.gate import Clock
 from alerts.web.meter import Meter
@@ -35,7 +38,7 @@ MINUTES = 60
 
 log = logging.getLogger(__name__)
 
-TOLD = (*CHANGES, *BESIDE)  # kinds of alert_event that change what a list shows
+TOLD = (*CHANGES, *BESIDE, MOVED, CLAIMED, UNCLAIMED)  # kinds of alert_event that change what a list shows
 
 
 class Shown(NamedTuple):
@@ -44,6 +47,7 @@ class Shown(NamedTuple):
     kind: str
     row: LeadRow
     seq: int
+    beside: Beside
 
 
 class Change(Struct, frozen=True):
@@ -243,8 +247,9 @@ class Hub:
     async def _news(self, after: int, entries: Sequence[Entry]) -> News:
         kinds = _kinds(entries)
         rows = await asyncio.to_thread(self.store.rows, list(kinds))
+        aside = await asyncio.to_thread(beside, self.store, list(rows.values()), self.clock())
         seqs = {entry.alert_id: entry.seq for entry in entries}
-        changes = (Shown(kind, rows[name], seqs[name]) for name, kind in kinds.items() if name in rows)
+        changes = (Shown(kind, rows[name], seqs[name], aside[name]) for name, kind in kinds.items() if name in rows)
         return News(after, entries[-1].seq, tuple(changes))
 
     def _count(self, moments: Iterable[datetime]) -> None:
@@ -266,7 +271,7 @@ def _together(before: str, kind: str) -> str:
     """Created and then changed is created; what changed beside an alert counts less, unless it calls somebody."""
     if kind == "changed" and before in ("created", WOKEN):
         return before
-    if kind in BESIDE and before in CHANGES and not (kind == WOKEN and before == "changed"):
+    if kind not in CHANGES and before in CHANGES and not (kind == WOKEN and before == "changed"):
         return before
     return kind
 

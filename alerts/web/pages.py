@@ -1,6 +1,6 @@
 """The pages of the feed, and the pieces of them that a page fetches later."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from functools import partial
@@ -16,13 +16,21 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from msgspec import Struct
 
 from alerts.accounts import check_login
+from alerts.casework import WRITERS
+from alerts.life import CLOSED, EXCLUSIONS, Reason
+from alerts.life import State as WorkState
+from alerts.quota import DAILY
 from alerts.snooze import LONGEST_REASON, may_snooze
 from alerts.store import Facets, LeadRow, Order, Page, risk
 from alerts.subjects import related
+from alerts.views import View, views_for
 from alerts.web.api import sse
+from alerts.web.beside import Beside
 from alerts.web.charts.ties import tied
 from alerts.web.context import (
     LANG_COOKIE,
+    ROWS,
+    ROWS_COOKIE,
     THEME_COOKIE,
     YEAR_S,
     Asks,
@@ -30,10 +38,12 @@ from alerts.web.context import (
     Speaks,
     context,
     page_words,
+    row_height,
     theme,
 )
-from alerts.web.desk import STATUSES, Choice, Desk, choice
+from alerts.web.desk import STATUSES, Choice, Desk, choice, subject_of
 from alerts.web.gate import COOKIE, LASTS, Clock, LoginNeededError, check_origin, is_secure, local_path
+from alerts.web.handles import path_of
 from alerts.web.lead_page import lead_page, summary
 from alerts.web.live import Resync, Shown
 from alerts.web.nearly import NearlyPage, told_nearly
@@ -41,7 +51,7 @@ from alerts.web.problems import Problem
 from alerts.web.wording import LANGS, Lang, Words, catalogue
 from alerts.web.work_panel import NOTHING_TYPED, work_panel
 from alerts.web.workdesk import WorkDesk
-from detectors.finding import Level
+from detectors.finding import Level, Subject
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -50,7 +60,7 @@ HASHERS = 2  # log-ins checked at a time: each takes 64 MB for its password
 
 SNOOZE_DAYS = (1, 3, 7, 14, 30)  # offered on the page; the last is the longest there is
 
-SCRIPT_WORDS = ("beat.", "pill.", "announce.", "js.", "level.", "lead.copied")  # keys that scripts speak
+SCRIPT_WORDS = ("beat.", "pill.", "announce.", "js.", "level.", "lead.copied", "bulk.")  # keys that scripts speak
 
 _MOST_FEN = 10**16  # above any amount: what is added to it keeps its width, and negative ones their order
 
@@ -72,6 +82,8 @@ templates.globals.update(
     levels=tuple(Level)[::-1],
     orders=(Order.GRAVEST, Order.NEWEST),
     statuses=STATUSES,
+    work_states=tuple(WorkState),
+    unfinished=urlencode(Choice(work=frozenset(WorkState) - CLOSED).params()),
     snooze_days=SNOOZE_DAYS,
     longest_reason=LONGEST_REASON,
     version="",
@@ -173,10 +185,10 @@ def logout(request: Request) -> Response:
 
 
 @router.get("/prefer")
-def prefer(request: Request, lang: str = "", theme: str = "", next: str = "/") -> Response:
+def prefer(request: Request, lang: str = "", theme: str = "", rows: str = "", next: str = "/") -> Response:
     """Another language or theme, kept for a year."""
     answer = RedirectResponse(local_path(next), 303)
-    chosen = ((LANG_COOKIE, lang, LANGS), (THEME_COOKIE, theme, ("dark", "light")))
+    chosen = ((LANG_COOKIE, lang, LANGS), (THEME_COOKIE, theme, ("dark", "light")), (ROWS_COOKIE, rows, ROWS))
     for cookie, value, known in chosen:
         if value in known:
             answer.set_cookie(cookie, value, max_age=YEAR_S, samesite="lax", secure=is_secure(request), httponly=True)
@@ -193,6 +205,10 @@ class FeedPage:
     chosen: Choice
     page: Page
     facets: Facets
+    beside: Mapping[str, Beside]
+    views: Sequence[View]
+    officers: Sequence[str]  # whom leads can be given to
+    left: int  # red and orange leads that the office may still look at today
     without: int  # alerts if level, reason and search were dropped; only asked for when nothing is left
 
     @property
@@ -203,7 +219,22 @@ class FeedPage:
 def _feed(desk: Desk, chosen: Choice) -> FeedPage:
     page = desk.page(chosen)
     without = desk.facets(chosen.plain()).total if not page.items and not chosen.is_plain else 0
-    return FeedPage(chosen, page, desk.facets(chosen), without)
+    return FeedPage(
+        chosen=chosen,
+        page=page,
+        facets=desk.facets(chosen),
+        beside=desk.beside(page.items),
+        views=views_for(desk.store, desk.account.name),
+        officers=officers(desk),
+        left=desk.left_today(DAILY),
+        without=without,
+    )
+
+
+def officers(desk: Desk) -> list[str]:
+    """Whom leads can be given to, by name."""
+    working = set(WRITERS)
+    return [one.name for one in desk.store.accounts() if one.role in working and not one.disabled]
 
 
 @router.get("/")
@@ -222,6 +253,11 @@ async def feed(request: Request, desk: AtDesk, asks: Asks, words: Speaks) -> Res
         seq=seq,
         beat=asks.hub.beat(),
         snoozes=may_snooze(desk.account),
+        works=desk.account.role in WRITERS,
+        daily=DAILY,
+        rows=row_height(request),
+        reasons=[(one.value, words(f"work.reason.{one}")) for one in Reason],
+        exclusions=[(code, words.known("exclusion", code)) for code in EXCLUSIONS],
         panel=lead_page(told, words) if told else None,
         account=desk.account,
         reads=True,
@@ -232,14 +268,23 @@ async def feed(request: Request, desk: AtDesk, asks: Asks, words: Speaks) -> Res
 def rows(request: Request, desk: AtDesk, words: Speaks, after: str | None = None) -> Response:
     """The next page of the list, for "more"."""
     page = desk.page(choice(request.query_params.multi_items()), after)
-    return HTMLResponse(_render("rows.html", words, page=page))
+    return HTMLResponse(_render("rows.html", words, page=page, beside=desk.beside(page.items)))
 
 
 @router.get("/rail")
 def rail(request: Request, desk: AtDesk, words: Speaks) -> Response:
     """The filters with their counts."""
     chosen = choice(request.query_params.multi_items())
-    return HTMLResponse(_render("rail.html", words, chosen=chosen, facets=desk.facets(chosen)))
+    body = _render(
+        "rail.html",
+        words,
+        chosen=chosen,
+        facets=desk.facets(chosen),
+        views=views_for(desk.store, desk.account.name),
+        officers=officers(desk),
+        account=desk.account,
+    )
+    return HTMLResponse(body)
 
 
 @router.get("/alerts/{alert_id}/panel")
@@ -273,6 +318,7 @@ def lead_response(
     told = desk.told(alert_id)
     if told is None:
         raise HTTPException(404)
+    path = partial(path_of, via=alert_id, secret=context(request).gate.secret)
     return _page(
         request,
         "lead.html",
@@ -281,6 +327,9 @@ def lead_response(
         lead=lead_page(told, words),
         work=work_panel(WorkDesk(desk), alert_id, words, notice, typed),
         tied=tied(related(desk.store, told.detail.row, desk.account.areas), words),
+        subject=subject_of(told.detail.row),
+        path=path,
+        path_of_org=lambda org: path(Subject("org", org)),
         seq=seq,
         asks_memory=context(request).remembered is not None,
         account=desk.account,
@@ -344,11 +393,12 @@ class RowBatch(Struct, frozen=True):
 def as_rows(after: int, seq: int, changes: list[Shown], *, lang: Lang, clock: Clock) -> bytes:
     """A batch as the page shows it."""
     words = Words(lang, clock())
-    drawn = (_row_change(shown.kind, shown.row, shown.seq, words) for shown in changes)
+    drawn = (_row_change(shown, words) for shown in changes)
     return msgspec.json.encode(RowBatch(after, seq, tuple(drawn)))
 
 
-def _row_change(kind: str, row: LeadRow, seq: int, words: Words) -> RowChange:
+def _row_change(shown: Shown, words: Words) -> RowChange:
+    kind, row, seq, aside = shown
     state = row.state(words.now)
     inhibited = row.inhibited_by is not None
     return RowChange(
@@ -362,7 +412,7 @@ def _row_change(kind: str, row: LeadRow, seq: int, words: Words) -> RowChange:
         inhibited=inhibited,
         quiet=inhibited or state == "snoozed",
         risk=risk_key(row),
-        html=_render("row.html", words, row=row),
+        html=_render("row.html", words, row=row, beside={row.alert_id: aside}),
     )
 
 

@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 
 from alerts.store import STORE_AWAY, Store, StoreError
-from alerts.web import api, outcomes_page, overview_page, pages, problems, subject_page, work_api, work_page
+from alerts.web import api, desk_api, outcomes_page, overview_page, pages, problems, subject_page, work_api, work_page
 from alerts.web.context import Asks, Context, Remembered, any_words
 from alerts.web.gate import Clock, Gate, SafeHeaders, wall_clock
 from alerts.web.live import Hub
@@ -49,6 +49,7 @@ def create_app(
 
     app = FastAPI(title="fundwatch", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.add_middleware(SafeHeaders, kept=["/static/"])
+    app.include_router(desk_api.router)
     app.include_router(api.router)
     app.include_router(work_api.router)
     app.include_router(pages.router)

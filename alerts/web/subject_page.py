@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, NamedTuple
-from urllib.parse import quote
 
 import msgspec
 from anyio.to_thread import run_sync
@@ -13,16 +12,17 @@ from fastapi.responses import Response
 
 from alerts.casework import Taken, recovered_fen
 from alerts.deadlines import CHINA
-from alerts.involved import main_subjects
 from alerts.outcomes import CONFIRMED
 from alerts.store import Note
 from alerts.subjects import Case, Dossier, dossier, points_since
+from alerts.web.beside import VIEWED
 from alerts.web.charts import dossier as pictures
 from alerts.web.charts.drawing import Chart
 from alerts.web.context import AtDesk, Remembered, Speaks, context
-from alerts.web.desk import VIEWED, Desk
+from alerts.web.desk import Desk
+from alerts.web.handles import subject_at
 from alerts.web.nearly import asking, remembered
-from alerts.web.pages import draw_page, templates
+from alerts.web.pages import draw_page
 from alerts.web.wording import Words
 from detectors.finding import Subject
 from detectors.ledger import LEDGERS
@@ -30,8 +30,6 @@ from detectors.nearness import Known, places_of
 
 router = APIRouter(include_in_schema=False)
 
-KINDS = frozenset({"org", "person", "till", "doctor", "stay", "device", "trace_code", "drug", "group", "area"})
-LONGEST = 200  # characters of an id
 MOST_FILES = 200  # of memory that are read for one subject
 SETTLED = "setl"  # tag of the rows that the pictures count
 KEEP = {ledger.name: ledger.keep.days for ledger in LEDGERS}
@@ -79,19 +77,8 @@ class MemoryPart(NamedTuple):
     daily: Chart | None
 
 
-def path_of(subject: Subject) -> str:
-    """The page of whoever a subject is mainly about."""
-    main = next(main_subjects(subject))
-    return f"/subjects/{main.kind}/{quote(main.id)}"
-
-
-templates.filters["subject_path"] = lambda subject: path_of(Subject(*subject))
-
-
-def _asked(kind: str, name: str) -> Subject:
-    if kind not in KINDS or not 0 < len(name) <= LONGEST:
-        raise HTTPException(404)
-    return Subject(kind, name)
+def _asked(request: Request, desk: AtDesk, kind: str, name: str) -> Subject:
+    return subject_at(kind, name, desk, context(request).gate.secret)
 
 
 Asked = Annotated[Subject, Depends(_asked)]
@@ -110,9 +97,9 @@ async def page(request: Request, desk: AtDesk, words: Speaks, subject: Asked) ->
     """That it was looked at is written down, as for a lead."""
     told = await run_sync(known, desk, subject)
     await run_sync(_viewed, desk, subject)
-    asks = context(request).remembered is not None
+    memory = request.url.path.replace("/subjects/", "/memory/", 1) if context(request).remembered else ""
     return draw_page(
-        request, "subject.html", words, told=subject_page(told, words, asks), account=desk.account, reads=True
+        request, "subject.html", words, told=subject_page(told, words, memory), account=desk.account, reads=True
     )
 
 
@@ -131,12 +118,11 @@ def memory(request: Request, desk: AtDesk, words: Speaks, ask: Memory, subject: 
     with asking(ask) as (live, _):
         part = memory_part(told, live, words)
     name = words.subject(subject.kind, subject.id)
-    return draw_page(
-        request, "memory.html", words, told=part, subject=subject, name=name, account=desk.account, reads=True
-    )
+    back = request.url.path.replace("/memory/", "/subjects/", 1)
+    return draw_page(request, "memory.html", words, told=part, back=back, name=name, account=desk.account, reads=True)
 
 
-def subject_page(told: Dossier, words: Words, asks_memory: bool) -> SubjectPage:
+def subject_page(told: Dossier, words: Words, memory: str) -> SubjectPage:
     """In one language."""
     subject = told.subject
     return SubjectPage(
@@ -149,7 +135,7 @@ def subject_page(told: Dossier, words: Words, asks_memory: bool) -> SubjectPage:
         points=pictures.points(told.points, words),
         holds_points=subject.kind in ("org", "doctor", "till"),
         cases=[_line(case, words) for case in told.cases],
-        memory=f"/memory/{subject.kind}/{quote(subject.id)}" if asks_memory else "",
+        memory=memory,
     )
 
 

@@ -120,6 +120,11 @@ class Words:
         today = at.astimezone(CHINA).date() == self.now.astimezone(CHINA).date()
         return self.clock(at) if today else self.moment(at)
 
+    def lately(self, at: datetime) -> str:
+        """The clock if it is today, else only the day."""
+        today = at.astimezone(CHINA).date() == self.now.astimezone(CHINA).date()
+        return self.clock(at) if today else self.day(at)
+
     def between(self, since: datetime, to: datetime | None, *, seconds: bool = False) -> str:
         """ "11月17日 20:54:12—21:21:22", "11月12日至17日"."""
         if to is None:

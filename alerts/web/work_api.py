@@ -205,7 +205,7 @@ async def move(
     """Move a lead on; the answer is the work as it stands then."""
     words, at = any_words(request), WorkDesk(desk)
     version = _version(if_match, words)
-    body = await _body(request, MoveAsked)
+    body = await body_of(request, MoveAsked)
     with refused(words):
         moved = await run_sync(at.move, alert_id, version, body.move, _asked(body), idempotency_key)
     return as_json(await run_sync(shown, at, moved), etag=f'"{moved.version}"')
@@ -219,7 +219,7 @@ async def move(
 )
 async def comment(request: Request, desk: AtDesk, alert_id: str, idempotency_key: Key = "") -> Response:
     """Say something about a lead; it stays in its history."""
-    body = await _body(request, CommentAsked)
+    body = await body_of(request, CommentAsked)
     with refused(any_words(request)):
         await run_sync(WorkDesk(desk).comment, alert_id, body.note, idempotency_key)
     return Response(status_code=204)
@@ -246,7 +246,7 @@ def outcomes_of(desk: Desk, days: int, detector: str = "") -> Outcomes:
     return outcomes(desk.store, areas=desk.account.areas, detector=detector, since=since)
 
 
-async def _body(request: Request, shape: type[T]) -> T:
+async def body_of(request: Request, shape: type[T]) -> T:
     """The body as this shape. Raises BadRequestError."""
     parts = bytearray()
     async for part in request.stream():

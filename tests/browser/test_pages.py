@@ -11,8 +11,7 @@ from tests.browser import busy
 from tests.browser.chromium import PHONE, chromium, grave, outside, reading
 from tests.browser.site import made_template, now, serving, store_in
 
-PERSON = "p10875efd5d63b805"
-PATHS = ("/overview", "/outcomes", f"/subjects/org/{busy.SHOP}", f"/subjects/person/{PERSON}")
+PATHS = ("/overview", "/outcomes", f"/subjects/org/{busy.SHOP}")
 
 
 @pytest.fixture(scope="module")

@@ -36,9 +36,9 @@ def ties(told: Sequence[Tie], words: Words) -> Chart | None:
     drawing = Drawing(tall, words("ties.label", n=len(told), shared=len(counted)))
     where = {subject: 22 + _even(i, len(shared), tall - 22) for i, subject in enumerate(shared)}
     here = 22 + (tall - 22) / 2
-    drawing.text(0, 12, words("ties.this"), "t3")
-    drawing.text(MIDDLE, 12, words("ties.shared"), "t3 c")
-    drawing.text(RIGHT, 12, words("ties.others"), "t3")
+    drawing.text(0, 14, words("ties.this"), "t3")
+    drawing.text(MIDDLE, 14, words("ties.shared"), "t3 c")
+    drawing.text(RIGHT, 14, words("ties.others"), "t3")
     for y in where.values():
         drawing.path(_bow(LEFT, here, MIDDLE - 100, y), "ln2")
     for i, tie in enumerate(told):

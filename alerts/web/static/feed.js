@@ -1,8 +1,10 @@
 // The feed: the list that does not move under the reader, the summary beside it, and the keys.
 
 import * as heart from "./beat.js";
+import * as bulk from "./bulk.js";
 import { fetched, nodes } from "./fragment.js";
 import { follow } from "./live.js";
+import "./views.js";
 import { say, start } from "./words.js";
 
 const MOST_HELD = 2_000; // new rows kept for the pill; beyond it the list is read again
@@ -27,8 +29,8 @@ const query = (more = {}) => {
 
 const rowOf = (id) => list.querySelector(`.item[data-id="${CSS.escape(id)}"]`);
 const rows = () => [...list.querySelectorAll(".row")];
-const inOrder = !start.text;
-const BESIDE = ["inhibited", "snoozed"]; // changes that make a row quieter: news only where the row is shown
+const inOrder = !start.asks;
+const BESIDE = ["inhibited", "snoozed", "moved", "claimed", "unclaimed"]; // changes that call nobody: news only where the row is shown
 
 const wanted = (change) =>
   (!start.levels.length || start.levels.includes(change.level)) &&
@@ -46,7 +48,7 @@ let stale = false; // too much changed to be put in row by row
 
 const isRead = () => {
   const top = phone.matches ? document.documentElement.scrollTop : scroll.scrollTop;
-  return paused || touched || hovering || top > 0 || document.hidden || list.contains(document.activeElement);
+  return paused || touched || hovering || bulk.picking() || top > 0 || document.hidden || list.contains(document.activeElement);
 };
 
 scroll.addEventListener("pointerenter", () => { hovering = true; });
@@ -60,7 +62,7 @@ function hear(batch) {
     else if (waiting.has(change.id) || !BESIDE.includes(change.kind)) wait(change);
   }
   if (!batch.changes.length) return;
-  if (start.text && waiting.size) checkSearch();
+  if (start.asks && waiting.size) checkSearch();
   else settle();
   readRail();
 }
@@ -72,8 +74,9 @@ function replace(shown, change) {
   const focused = shown.contains(document.activeElement);
   const fresh = nodes(change.html).find((node) => node.nodeType === Node.ELEMENT_NODE);
   fresh.dataset.seq = change.seq;
-  if (!change.quiet) fresh.classList.add("new");
+  fresh.classList.toggle("new", !change.quiet && (shown.classList.contains("new") || !BESIDE.includes(change.kind)));
   shown.replaceWith(fresh);
+  bulk.mark(fresh);
   if (current) fresh.querySelector(".row").setAttribute("aria-current", current);
   if (focused) fresh.querySelector(".row").focus({ preventScroll: true });
   if (current && !narrow.matches) showPanel(change.id);
@@ -159,7 +162,7 @@ function takeIn() {
   if (phone.matches) scrollTo({ top: 0 });
 }
 
-// A search is decided by the server: ask whether anything new fits.
+// A search, and what an alert does not tell of itself, is decided by the server: ask whether anything new fits.
 let searching = 0;
 async function checkSearch() {
   const mine = ++searching;
@@ -273,13 +276,27 @@ const keys = {
     const chosen = start.snoozes && list.querySelector('.row[aria-current="true"]');
     if (chosen) location.assign(`${chosen.href}#rest`);
   },
+  x: () => bulk.pick(),
+  a: bulk.claim,
+  f: bulk.dismiss,
+  n: bulk.next,
+  e: () => {
+    const chosen = start.works && list.querySelector('.row[aria-current="true"]');
+    if (chosen) location.assign(`${chosen.href}#work`);
+  },
   Enter: () => list.querySelector('.row[aria-current="true"]')?.click(),
 };
 
+const LETTERS = "fundwatch-letters"; // "off" for who types them by accident
+const letters = byId("letters");
+letters.checked = localStorage.getItem(LETTERS) !== "off";
+letters.addEventListener("change", () => localStorage.setItem(LETTERS, letters.checked ? "on" : "off"));
+const isOff = (key) => /^[a-z]$/.test(key) && !letters.checked;
+
 addEventListener("keydown", (event) => {
-  const busy = event.target.closest("input, textarea, select, button, dialog, summary");
+  const busy = event.target.closest("input:not(.pick), textarea, select, button, dialog, summary");
   const inLink = event.target.closest("a") && event.key === "Enter";
-  if (busy || inLink || event.ctrlKey || event.metaKey || event.altKey || !(event.key in keys)) return;
+  if (busy || inLink || event.ctrlKey || event.metaKey || event.altKey || !(event.key in keys) || isOff(event.key)) return;
   event.preventDefault();
   keys[event.key]();
 });
