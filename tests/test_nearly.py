@@ -63,8 +63,8 @@ def test_a_rule_that_nearly_spoke_says_what_would_have_made_a_lead(store: Store)
         client.cookies.set(LANG_COOKIE, "en")
         english = client.get(page_of(said)).text
     assert "刷退循环" in page
-    assert "若门槛 reversals 不是 3 而是 2，即会报出" in page
-    assert "With reversals at 2 instead of 3 there would be a lead" in english
+    assert "若门槛“退费次数”（reversals）不是 3 而是 2，即会报出" in page
+    assert "With bills taken back (reversals) at 2 instead of 3 there would be a lead" in english
 
 
 def test_a_rule_that_spoke_comes_first_and_silent_ones_are_named_too(store: Store) -> None:

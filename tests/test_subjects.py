@@ -17,7 +17,7 @@ from alerts.keeper import keep
 from alerts.store import Store
 from alerts.subjects import dossier, related
 from detectors.case import settlement
-from detectors.finding import Lead, Subject
+from detectors.finding import Lead, Reason, Subject
 from tests.browser.leads import verdicts
 from tests.browser.site import made_template, store_in
 from tests.leads import NOON, ORG, lead
@@ -149,3 +149,13 @@ def test_an_older_store_learns_whom_its_leads_name(store: Store) -> None:
 def _named(store: Store) -> list[tuple[str, str, str]]:
     with store.engine.connect() as db:
         return sorted((row.alert_id, row.kind, row.id) for row in db.execute(select(t.involved)))
+
+
+def test_a_model_says_by_which_features_it_spoke(made: Store) -> None:
+    why = Reason("night_share", 0.62, 0.05, None, 0.41, "ratio")
+    one = replace(lead(ORG, kind="org"), explanation=(why,))
+    with asking(made, one, knowing()) as client:
+        page = client.get(f"/alerts/{alert_id(one)}").text
+    assert "模型提示，不作为认定依据" in page
+    assert "<b>0.62</b>" in page
+    assert "41%" in page

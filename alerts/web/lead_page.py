@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 from markupsafe import Markup
 
-from alerts.alert import Alert
+from alerts.alert import Alert, WireReason
 from alerts.casework import COMMENTED, MOVED
 from alerts.claims import CLAIMED, UNCLAIMED
 from alerts.snooze import SNOOZED, WOKEN, Snooze
@@ -41,6 +41,17 @@ class FigureLine(NamedTuple):
     mark: float | None
     less_is_worse: bool
     reached: bool | None
+
+
+class ReasonLine(NamedTuple):
+    """One feature by which a model spoke, against peers and its own past. ``bar``: pixels."""
+
+    name: str
+    value: str
+    peers: str
+    own: str
+    share: str
+    bar: float
 
 
 class Tested(NamedTuple):
@@ -116,6 +127,7 @@ class LeadPage(NamedTuple):
     orgs: Sequence[str]
     period: str
     figures: Sequence[FigureLine]
+    reasons: Sequence[ReasonLine]
     chart: Chart | None
     records: Sequence[RecordLine]
     record_count: int
@@ -149,6 +161,7 @@ def lead_page(told: Told, words: Words) -> LeadPage:
         orgs=[words.org(org) for org in row.orgs],
         period=words.days(row.period_from, row.period_to),
         figures=[figure_line(figure, words) for figure in figures],
+        reasons=[_reason(reason, words) for reason in alert.explanation],
         chart=chart(
             row.detector,
             evidence,
@@ -216,6 +229,17 @@ def figure_line(figure: Figure, words: Words) -> FigureLine:
     full = max(figure.threshold * MOST_BAR, figure.observed * 1.04, 1e-9)
     bar, mark = round(BAR * figure.observed / full, 1), round(BAR * figure.threshold / full, 1)
     return FigureLine(name, observed, limit, max(bar, 1), mark, less, reached)
+
+
+def _reason(reason: WireReason, words: Words) -> ReasonLine:
+    return ReasonLine(
+        name=words.known("figure", reason.name),
+        value=words.quantity(reason.value, reason.unit),
+        peers=words.quantity(reason.peer_median, reason.unit),
+        own=words.quantity(reason.own_median, reason.unit) if reason.own_median is not None else "—",
+        share=f"{reason.share:.0%}",
+        bar=max(1.0, round(BAR * min(1.0, reason.share), 1)),
+    )
 
 
 def _exclusions(told: Told, mask: Mask, words: Words) -> Iterator[Tested]:

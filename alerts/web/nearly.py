@@ -1,5 +1,6 @@
 """Why the other rules said nothing of a lead's subject: asked of the live memory when somebody wants to know."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import BoundedSemaphore
@@ -15,7 +16,7 @@ from alerts.web.wording import Mask, Words
 from detectors.easing import NEVER_MATCHES
 from detectors.finding import Level, Subject
 from detectors.nearness import Changed, Explained, Known, Said, Way, near_misses, places_of
-from detectors.rules import Rulebook, limit_in_words
+from detectors.rules import Limit, Rulebook, limit_in_words
 
 ASKED_AT_ONCE = 2  # each takes a processor for some seconds
 WAITS_S = 15.0
@@ -58,6 +59,8 @@ class NearlyPage(NamedTuple):
 
 
 _asking = BoundedSemaphore(ASKED_AT_ONCE)
+_SPAN = re.compile(r"(\d+)([dhms])")
+_UNITS = {"d": "days", "h": "h", "m": "min", "s": "s"}
 _ORDER = ("spoke", "near", "silent")
 
 
@@ -121,14 +124,27 @@ def _way(way: Way, mask: Mask, words: Words) -> str:
 def _limits(changed: Sequence[Changed], words: Words) -> Iterator[str]:
     for one in changed:
         if one.would_do in ([], NEVER_MATCHES):
-            yield words("nearly.way.unnamed", name=one.threshold)
+            yield words("nearly.way.unnamed", name=_name(one.threshold, words))
             continue
         yield words(
             "nearly.way.limit",
-            name=one.threshold,
-            then=limit_in_words(one.would_do),
-            now=limit_in_words(one.in_force),
+            name=_name(one.threshold, words),
+            then=_limit(one.would_do, words),
+            now=_limit(one.in_force, words),
         )
+
+
+def _name(threshold: str, words: Words) -> str:
+    """In words, with the name that the file of rules has for it; the bare name where we have no words."""
+    told = words.known("limit", threshold)
+    return told if told == threshold else words("nearly.limit.name", told=told, name=threshold)
+
+
+def _limit(limit: Limit, words: Words) -> str:
+    """Spans such as "2d" in words."""
+    told = limit_in_words(limit)
+    span = _SPAN.fullmatch(told)
+    return words(f"unit.{_UNITS[span[2]]}", n=span[1]) if span else told
 
 
 Memory = Annotated[Remembered, Depends(remembered)]

@@ -1,5 +1,6 @@
 """Pages beside the feed in Chromium, over an office in the middle of its work."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,3 +101,10 @@ def test_what_leads_share_is_drawn_and_told_as_links(page: Page) -> None:
     ties.locator("summary").click()
     ties.locator("td a").first.click()
     expect(page.locator(".subject-page")).to_be_visible()
+
+
+def test_a_lead_prints_on_one_sheet(page: Page) -> None:
+    page.goto(f"/?q={busy.SHOP}")
+    page.locator(".row").first.press("Enter")
+    expect(page.locator(".lead-page")).to_be_visible()
+    assert len(re.findall(rb"/Type /Page\b", page.pdf(prefer_css_page_size=True))) == 1
