@@ -33,7 +33,8 @@ def past(cases: Sequence[Case], words: Words) -> Chart | None:
     foot = ROW * len(kinds) + 2
     for tick in axis.ticks(5):
         drawing.line(axis.x(tick), 0, axis.x(tick), foot, "ln")
-        drawing.text(axis.x(tick), foot + 18, words.day(tick), "t3 t11 c")
+        midnight = tick.astimezone(CHINA).time() == time()
+        drawing.text(axis.x(tick), foot + 18, words.day(tick) if midnight else words.clock(tick), "t3 t11 c")
     for i, (kind, name) in enumerate(zip(kinds, names, strict=True)):
         y = ROW * i + ROW / 2
         drawing.text(0, y + 4, name, "t1")
