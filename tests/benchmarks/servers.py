@@ -70,6 +70,19 @@ def _over_redis(client: "Redis", records: Sequence[Any], told: Sequence[Any]) ->
     persons = len({event.person for event in told if getattr(event, "person", "")})
     size = client.info("memory")["used_memory"]
     yield Figure("redis", "server: memory", size / max(persons, 1), "bytes", f"for each of {persons:,} persons, all in")
+    for name, (keys, rows, held) in sorted(_by_ledger(client).items(), key=lambda entry: -entry[1][2]):
+        note = f"{rows / n:.3f} rows an event, {rows:,} rows in {keys:,} keys, {held / keys:,.0f} bytes a key"
+        yield Figure("redis", f"server: {name}", held / rows, "bytes/row", note)
+
+
+def _by_ledger(client: "Redis") -> dict[str, tuple[int, int, int]]:
+    """Keys, rows and bytes of each ledger, and of each kind of reference records."""
+    found: dict[str, tuple[int, int, int]] = {}
+    for key in client.scan_iter("{fw}:f:*", count=10_000):
+        name = key.split(b":")[2].decode()
+        keys, rows, held = found.get(name, (0, 0, 0))
+        found[name] = keys + 1, rows + client.zcard(key), held + (client.memory_usage(key, samples=0) or 0)
+    return found
 
 
 def _cpu(client: "Redis") -> float:
