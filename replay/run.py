@@ -25,7 +25,7 @@ from replay.memory import Memory
 from replay.recording import Line, lines
 
 Standing = dict[UnitId, tuple[Lead, ...]]
-AT_ONCE = 100_000  # events a unit is judged after: lazily, since judging is pure
+AT_ONCE = 20_000  # events a unit is judged after: lazily, since judging is pure; more of them gain nothing
 WAKES = 1_000_000  # so that a unit that is due for several days is judged once
 LATENESS = timedelta(days=7)  # readings 1; the worker's settings have it by topic
 
