@@ -122,6 +122,7 @@ def tops(page: Page) -> list[float]:
 def test_somebody_logs_in_and_out_with_the_keyboard_alone(context: BrowserContext) -> None:
     page = context.new_page()
     page.goto("/?level=red")
+    expect(page.get_by_label("账号")).to_be_focused()
     page.keyboard.type(NAME)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
