@@ -23,6 +23,7 @@ a second, before anything is published, compares and marks (the silence handshak
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
@@ -439,5 +440,6 @@ def micros(moment: datetime) -> int:
     return (moment - EVER) // timedelta(microseconds=1)
 
 
+@lru_cache(maxsize=1024)
 def moment(us: int) -> datetime:
     return datetime.fromtimestamp(us // 1_000_000, CHINA) + timedelta(microseconds=us % 1_000_000)

@@ -43,7 +43,7 @@ from stream_app.settings import KafkaSettings, Settings
 
 log = get_logger(__name__)
 
-FETCH_MAX_WAIT_MS = 10  # the broker's answer to "nothing yet"; Faust asks it to wait 1.5 s
+FETCH_MAX_WAIT_MS = 50  # the broker's answer to "nothing yet"; Faust asks it to wait 1.5 s
 PAUSED_POLL_S = 0.01  # how soon a full buffer is looked at again; Faust sleeps a whole second
 IDLE_POLL_S = 1.0
 BATCH_RECORDS = 2_000  # at most, over all partitions of one fetch

@@ -10,8 +10,8 @@ from confluent_kafka.admin import AdminClient
 from redis import Redis
 
 from stream_app import check, rows, topics
-from stream_app.app import Line
 from stream_app.check import Finding
+from stream_app.line import Line
 from stream_app.memory import Memory, WrongMemoryError
 from stream_app.settings import ArchiveSettings, KafkaSettings, RedisSettings, Settings, SettingsError, StoreSettings
 from stream_app.status import STALLED_S, Status, serve

@@ -32,11 +32,11 @@ from detectors.unit import DAY, Cell, Day, Link, Unit, Whole
 from detectors.wire import canonical
 from replay.run import replay
 from stream_app import metrics, topics
-from stream_app.app import Line
 from stream_app.arrivals import Arrival
 from stream_app.check import run as check
 from stream_app.commands.history import compare
 from stream_app.commands.history import replay as replay_command
+from stream_app.line import Line
 from stream_app.rulebook import RulesFile, RulesFileError, read_rules
 from stream_app.settings import KafkaSettings, RedisSettings, RulesSettings, Settings, SettingsError
 from tests.live.servers import eventually, fresh_prefix

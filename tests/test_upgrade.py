@@ -10,7 +10,7 @@ from detectors.event import Record
 from detectors.wire import canonical, read
 from replay.archive import read_archive
 from stream_app import archiver, rows, topics
-from stream_app.app import Line
+from stream_app.line import Line
 from stream_app.memory import Memory, WrongMemoryError
 from stream_app.settings import RedisSettings, Settings
 from tests.chaos.recording import Recording

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from tests.benchmarks import core, metering, model, servers
+from tests.benchmarks import core, latency, metering, model, servers
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.recordings import Recording, city, world
 
@@ -36,6 +36,7 @@ PARTS: Mapping[str, Part] = {
     "metrics": lambda made: metering.metrics(made, SOME),
     "keeper": lambda made: servers.keeping(VERDICTS),
     "line": lambda made: servers.line(made, SOME),
+    "latency": latency.latency,
 }
 
 

@@ -18,8 +18,8 @@ from prometheus_client.metrics import MetricWrapperBase
 from detectors.event import EVER, Record
 from detectors.wire import Refused, read
 from replay.send import envelope
-from stream_app.app import Line
 from stream_app.arrivals import Arrival
+from stream_app.line import Line
 from stream_app.metrics import Tally
 from stream_app.settings import RedisSettings, Settings
 from tests.benchmarks.core import LIVE_BATCH, batches

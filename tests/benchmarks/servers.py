@@ -127,16 +127,16 @@ def _verdict(number: int, ticket: int) -> Verdict:
 def line(recording: Recording, events: int) -> Iterator[Figure]:
     """One worker, one Redis, Kafka to stored alert, all on this machine and with the sender beside them."""
     with tempfile.TemporaryDirectory() as folder:
-        reference, stream = _split(recording, Path(folder), events)
+        reference, stream = split(recording, Path(folder), events)
         data = Path(folder) / "data"
         with system_running(data, "--no-demo"):
             run = Directory(data)
             eventually(lambda: bool(run.read().get("worker")), f"the system is up ({data}/up.log)", 120)
-            _send(data, reference)
+            send(data, reference)
             yield from _streamed(run, stream)
 
 
-def _split(recording: Recording, folder: Path, events: int) -> tuple[Path, Path]:
+def split(recording: Recording, folder: Path, events: int) -> tuple[Path, Path]:
     """Reference records and events apart: only these are timed."""
     reference, stream = folder / "reference.ndjson", folder / "events.ndjson"
     with reference.open("wb") as records, stream.open("wb") as told:
@@ -150,7 +150,7 @@ def _split(recording: Recording, folder: Path, events: int) -> tuple[Path, Path]
     return reference, stream
 
 
-def _send(data: Path, file: Path) -> None:
+def send(data: Path, file: Path) -> None:
     command = [sys.executable, "-m", "stream_app", "send", str(file), "--speed", "max", "--wait", "--data", str(data)]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
@@ -160,7 +160,7 @@ def _streamed(directory: Directory, stream: Path) -> Iterator[Figure]:
     processes = {"worker": run["worker"][0], "redis": run["redis"], "kafka": run["kafka"], "archive": run["archive"]}
     before = {name: _cpu_of(pid) for name, pid in processes.items()}
     began, already = time.monotonic(), _judged(run["metrics"][0])
-    sending = Thread(target=_send, args=(directory.path, stream))
+    sending = Thread(target=send, args=(directory.path, stream))
     sending.start()
     seen = [(time.monotonic(), _judged(run["metrics"][0]))]
     while sending.is_alive():

@@ -9,8 +9,9 @@ from detectors.event import Record
 from detectors.finding import Verdict
 from detectors.wire import read
 from stream_app import topics
-from stream_app.app import Line, deliver
 from stream_app.arrivals import Arrival
+from stream_app.delivery import deliver
+from stream_app.line import Line
 from stream_app.settings import KafkaSettings, RedisSettings, Settings
 from tests.live.servers import fresh_prefix
 

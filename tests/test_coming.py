@@ -1,0 +1,107 @@
+"""A stream's batches are taken together where they came together, and none is lost by waiting in vain."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NamedTuple
+
+from stream_app.coming import MOST_TOGETHER, Stream, together
+from stream_app.lags import Lags
+from stream_app.transport import Batch
+from tests.test_arrivals import Message
+
+
+class Event(NamedTuple):
+    value: Batch
+    ack: Callable[[], None]
+
+
+class Told:
+    """What a Faust stream is to an agent: events, one after the other, until there are no more."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        self.acknowledged: list[int] = []
+
+    def tell(self, *offsets: int) -> None:
+        for offset in offsets:
+            message = Message(offset, b"", None)
+            batch = Batch(topic="verdicts", partition=offset % 8, records=[message], missing=0, end=offset + 1)
+            self._queue.put_nowait(Event(batch, lambda offset=offset: self.acknowledged.append(offset)))
+
+    def end(self) -> None:
+        self._queue.put_nowait(None)
+
+    def noack(self) -> "Told":
+        return self
+
+    async def events(self) -> AsyncIterator[Event]:
+        while (event := await self._queue.get()) is not None:
+            yield event
+
+
+async def taken(told: Told) -> list[list[int]]:
+    return [[fetched.batch.first for fetched in some] async for some in together(told, Lags())]
+
+
+def run(scene: Callable[[], Awaitable[Any]]) -> Any:
+    async def played() -> Any:
+        return await asyncio.wait_for(scene(), 10)
+
+    return asyncio.run(played())
+
+
+def test_verdicts_that_came_together_are_kept_together() -> None:
+    async def scene() -> list[list[int]]:
+        told = Told()
+        told.tell(1, 2, 3)
+        taking = together(told, Lags())
+        first = await anext(taking)
+        told.tell(4)
+        return [[fetched.batch.first for fetched in some] for some in (first, await anext(taking))]
+
+    assert run(scene) == [[1, 2, 3], [4]]
+
+
+def test_no_transaction_takes_more_than_its_limit() -> None:
+    async def scene() -> list[int]:
+        told = Told()
+        told.tell(*range(MOST_TOGETHER + 5))
+        taking = together(told, Lags())
+        return [len(await anext(taking)) for _ in range(2)]
+
+    assert run(scene) == [MOST_TOGETHER, 5]
+
+
+def test_each_batch_is_acknowledged_by_its_own_call() -> None:
+    async def scene() -> list[int]:
+        told = Told()
+        told.tell(1, 2)
+        for fetched in await anext(together(told, Lags())):
+            fetched.acknowledge()
+        return told.acknowledged
+
+    assert run(scene) == [1, 2]
+
+
+def test_what_comes_after_waiting_in_vain_is_not_lost() -> None:
+    async def scene() -> tuple[object, int]:
+        told = Told()
+        stream = Stream(told)
+        nothing = await stream.within(0)
+        told.tell(7)
+        fetched = await stream.within()
+        return nothing, fetched.batch.first
+
+    assert run(scene) == (None, 7)
+
+
+def test_what_is_in_hand_when_the_app_stops_is_not_handed_on() -> None:
+    """It is not acknowledged, and comes again."""
+
+    async def scene() -> list[list[int]]:
+        told = Told()
+        told.tell(1)
+        told.end()
+        return await taken(told)
+
+    assert run(scene) == []
