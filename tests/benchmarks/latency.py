@@ -1,6 +1,6 @@
 """How long from an event's moment to the alert it raises, stored: at planned rates, however far behind the line is.
 
-Open loop: messages leave at planned times, and each wait counts from there, so a line that cannot follow shows it. Every
+Open loop: messages leave at planned times, and each wait counts from there: a line that cannot follow shows it. Every
 PROBE_EVERY events of the recording somebody is seen at two far places within ten minutes; that alert is waited for.
 """
 
