@@ -17,6 +17,8 @@ FAILURES = 5  # log-ins in a row that fail, then the account is locked
 LOCKED_FOR = timedelta(minutes=15)
 SHORTEST, LONGEST = 12, 1_024  # characters of a password; the upper bound keeps hashing cheap to refuse
 
+ELSEWHERE = "elsewhere:"  # stands, with the provider, where a password's hash would: no password fits it
+
 _hasher = PasswordHasher()
 _NOBODY: Final = _hasher.hash(secrets.token_urlsafe())  # what an unknown name's password is checked against
 
@@ -59,7 +61,8 @@ def check_login(store: Store, name: str, password: str, now: datetime) -> Accoun
     The audit trail has every attempt (``login_tried``) and every success (``login``).
     """
     record = _count_attempt(store, name, now)
-    fits = _fits(record.password_hash if record else _NOBODY, password)
+    is_local = record is not None and not record.password_hash.startswith(ELSEWHERE)
+    fits = _fits(record.password_hash if record and is_local else _NOBODY, password)
     return _let_in(store, record, now) if fits and record else None
 
 
@@ -70,22 +73,35 @@ def add_account(
     _check_name(name)
     _check_areas(areas)
     _check_password(name, password)
-    record = AccountRecord(
-        name=name,
-        password_hash=_hasher.hash(_typed(password)),
-        role=role.value,
-        areas=areas,
-        disabled=False,
-        failures=0,
-        locked_until=None,
-        created_at=now,
-        changed_at=now,
-    )
+    record = replace(_blank(name, _hasher.hash(_typed(password)), now), role=role.value, areas=areas)
     with store.writing() as writing:
         if writing.account(name) is not None:
             raise AccountError(f"there is an account {name!r} already")
         writing.put_account(record)
         _log(writing, "account_added", by, now, account=name, role=role.value, areas=areas)
+
+
+def enter(store: Store, name: str, role: Role, areas: tuple[str, ...], now: datetime, provider: str) -> Account:
+    """Let somebody in whom an identity provider vouches for, with the rights that it tells.
+
+    The account is made at the first time; other rights than the last time end the former sessions.
+    Raises AccountError for a name or area that will not do, a local account of that name, or a disabled one.
+    """
+    _check_name(name)
+    _check_areas(areas)
+    with store.writing() as writing:
+        known = writing.account(name)
+        record = known or _blank(name, ELSEWHERE + provider, now)
+        if record.password_hash != ELSEWHERE + provider:
+            raise AccountError(f"{name!r} is an account of another kind")
+        if record.disabled:
+            raise AccountError(f"{name!r} is disabled")
+        if known is None or (record.role, record.areas) != (role.value, areas):
+            record = replace(record, role=role.value, areas=areas, changed_at=now)
+            writing.put_account(record)
+            _log(writing, "account_told", provider, now, account=name, role=role.value, areas=areas)
+        _log(writing, "login", name, now, provider=provider)
+    return _account(record)
 
 
 def reset_password(store: Store, name: str, password: str, now: datetime, by: str) -> None:
@@ -94,6 +110,8 @@ def reset_password(store: Store, name: str, password: str, now: datetime, by: st
     hashed = _hasher.hash(_typed(password))
     with store.writing() as writing:
         record = _known(writing, name)
+        if record.password_hash.startswith(ELSEWHERE):
+            raise AccountError(f"{name!r} logs in at {record.password_hash.removeprefix(ELSEWHERE)}: no password here")
         fresh = replace(record, password_hash=hashed, disabled=False, failures=0, locked_until=None, changed_at=now)
         writing.put_account(fresh)
         _log(writing, "account_reset", by, now, account=name)
@@ -164,6 +182,20 @@ def _typed(password: str) -> bytes:
 def _account(record: AccountRecord) -> Account:
     stamp = f"{record.changed_at.timestamp():.6f}"
     return Account(record.name, Role(record.role), record.areas, record.disabled, record.locked_until, stamp)
+
+
+def _blank(name: str, password_hash: str, now: datetime) -> AccountRecord:
+    return AccountRecord(
+        name=name,
+        password_hash=password_hash,
+        role=Role.VIEWER.value,
+        areas=(),
+        disabled=False,
+        failures=0,
+        locked_until=None,
+        created_at=now,
+        changed_at=now,
+    )
 
 
 def _known(writing: Writing, name: str) -> AccountRecord:

@@ -39,6 +39,7 @@ PREFIX = "FUNDWATCH_"
 NOT_SETTINGS = frozenset({"FUNDWATCH_CONFIG", "FUNDWATCH_ARGS"})
 DEFAULT_FILE = "fundwatch.toml"
 
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 Section = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -65,6 +66,7 @@ def duration(text: object) -> object:
     return timedelta(**{UNITS[found[2]]: float(found[1])})
 
 
+RoleName = Literal["viewer", "screener", "reviewer", "investigator", "rules", "auditor", "admin"]  # accounts.Role
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -178,6 +180,38 @@ class FeedSettings(BaseModel):
         return self
 
 
+class OidcSettings(BaseModel):
+    """An identity provider where people may log in (OpenID Connect); without an issuer only local accounts do.
+
+    redirect_url: the feed's own /oidc/callback as browsers reach it; the provider must know it. roles: value of the
+    role claim -> role here; the first that fits counts. area_claim: six-digit areas, or "*"; none: not let in.
+    """
+
+    model_config = Section
+
+    issuer: str = ""
+    client_id: str = "fundwatch"
+    client_secret: SecretStr | None = None
+    redirect_url: str = ""
+    roles: dict[str, RoleName] = {}
+    name_claim: str = "preferred_username"
+    role_claim: str = "fundwatch_role"
+    area_claim: str = "fundwatch_areas"
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if not self.issuer:
+            return self
+        lacking = [name for name in ("client_secret", "redirect_url", "roles") if not getattr(self, name)]
+        if lacking:
+            raise ValueError(f"with an issuer set, {' and '.join(lacking)} must be, too")
+        for name in ("issuer", "redirect_url"):
+            address = urlsplit(getattr(self, name))
+            if address.scheme != "https" and address.hostname not in LOOPBACK:
+                raise ValueError(f"{name} must be an https address: what passes there lets people in")
+        return self
+
+
 class MetricsSettings(BaseModel):
     """Where each part shows /metrics, /healthz and /readyz; a port of 0: nowhere. port: of a worker."""
 
@@ -242,6 +276,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     store: StoreSettings = StoreSettings()
     feed: FeedSettings = FeedSettings()
+    oidc: OidcSettings = OidcSettings()
     metrics: MetricsSettings = MetricsSettings()
     archive: ArchiveSettings = ArchiveSettings()
     lateness: Lateness = Lateness()
@@ -356,4 +391,4 @@ def _known(path: Sequence[str]) -> Iterable[str]:
 
 
 def _is_secret(path: Sequence[str]) -> bool:
-    return path[-1] in {"secret", "sasl_password"} or path[-1] == "url"
+    return path[-1] in {"secret", "sasl_password", "client_secret"} or path[-1] == "url"

@@ -12,6 +12,7 @@ from alerts.store import Store
 from alerts.web.desk import Desk
 from alerts.web.gate import COOKIE, Clock, Gate, check_origin
 from alerts.web.live import Hub
+from alerts.web.provider import Provider
 from alerts.web.wording import Lang, Words
 from detectors.nearness import Known
 from detectors.rules import Rulebook
@@ -33,6 +34,7 @@ class Context:
     hub: Hub
     clock: Clock
     remembered: Remembered | None = None  # the live memory, where the feed was told of one
+    provider: Provider | None = None  # where people may log in instead, if anywhere
 
 
 def context(request: Request) -> Context:

@@ -11,6 +11,7 @@ from fastapi import Request
 from itsdangerous import BadSignature, URLSafeSerializer
 from msgspec import Struct
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alerts.accounts import Account, account
@@ -103,6 +104,18 @@ class Gate:
 
     def _signer(self) -> URLSafeSerializer:
         return URLSafeSerializer(self.secret, salt="fundwatch session")
+
+
+def open_session(request: Request, answer: Response, cookie: str) -> None:
+    """Give the browser the cookie that ``Gate.session`` made."""
+    answer.set_cookie(
+        COOKIE,
+        cookie,
+        max_age=int(LASTS.total_seconds()),
+        httponly=True,
+        samesite="lax",
+        secure=is_secure(request),
+    )
 
 
 def check_origin(request: Request) -> None:

@@ -42,7 +42,7 @@ from alerts.web.context import (
     theme,
 )
 from alerts.web.desk import STATUSES, Choice, Desk, choice, subject_of
-from alerts.web.gate import COOKIE, LASTS, Clock, LoginNeededError, check_origin, is_secure, local_path
+from alerts.web.gate import COOKIE, Clock, LoginNeededError, check_origin, is_secure, local_path, open_session
 from alerts.web.handles import path_of
 from alerts.web.lead_page import lead_page, summary
 from alerts.web.live import Resync, Shown
@@ -141,10 +141,25 @@ def login_page(request: Request, words: Speaks, next: str = "/") -> Response:
         context(request).gate.account(request.cookies.get(COOKIE))
     except LoginNeededError:
         ended = COOKIE in request.cookies
-        return _page(
-            request, "login.html", words, next=local_path(next), refused=False, ended=ended, name="", account=None
-        )
+        return _login_form(request, words, next, ended=ended)
     return RedirectResponse(local_path(next), 303)
+
+
+def _login_form(
+    request: Request, words: Words, next: str, *, refused: bool = False, ended: bool = False, name: str = ""
+) -> Response:
+    return _page(
+        request,
+        "login.html",
+        words,
+        401 if refused else 200,
+        next=local_path(next),
+        refused=refused,
+        ended=ended,
+        name=name,
+        elsewhere=context(request).provider is not None,
+        account=None,
+    )
 
 
 @router.post("/login")
@@ -160,18 +175,9 @@ async def login(
     check_origin(request)
     account = await run_sync(check_login, asks.store, name, password, asks.clock(), limiter=_hashing)
     if account is None:
-        return _page(
-            request, "login.html", words, 401, next=local_path(next), refused=True, ended=False, name=name, account=None
-        )
+        return _login_form(request, words, next, refused=True, name=name)
     answer = RedirectResponse(local_path(next), 303)
-    answer.set_cookie(
-        COOKIE,
-        asks.gate.session(account),
-        max_age=int(LASTS.total_seconds()),
-        httponly=True,
-        samesite="lax",
-        secure=is_secure(request),
-    )
+    open_session(request, answer, asks.gate.session(account))
     return answer
 
 

@@ -16,6 +16,7 @@ from alerts.snooze import NotAllowedError, SnoozeError
 from alerts.store import STORE_AWAY, CursorError
 from alerts.web.desk import BadRequestError, ForbiddenError
 from alerts.web.gate import CrossSiteError, LoginNeededError, wants_json
+from alerts.web.provider import NotLetInError, ProviderAwayError
 from alerts.web.wording import Words
 from alerts.web.workdesk import RefusedError
 
@@ -74,6 +75,8 @@ def tell(app: FastAPI, draw: Draw, speak: Speak) -> None:
     on(RequestValidationError, lambda error: Problem(400, "bad_request", _which(error)))
     on(HTTPException, _of_http)
     on(Exception, lambda _: Problem(500, "failed"))
+    on(NotLetInError, lambda _: Problem(403, "not_let_in"))
+    on(ProviderAwayError, lambda _: Problem(503, "provider_away"))
     on(MemoryAwayError, lambda _: Problem(503, "memory_away"))
     for away in STORE_AWAY:
         on(away, lambda _: Problem(503, "store_away"))

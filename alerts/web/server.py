@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
+from starlette.middleware.sessions import SessionMiddleware
 
 from alerts.store import STORE_AWAY, Store, StoreError
 from alerts.web import api, desk_api, outcomes_page, overview_page, pages, problems, subject_page, work_api, work_page
@@ -19,7 +20,9 @@ from alerts.web.context import Asks, Context, Remembered, any_words
 from alerts.web.gate import Clock, Gate, SafeHeaders, wall_clock
 from alerts.web.live import Hub
 from alerts.web.meter import Measured, Meter
+from alerts.web.provider import Provider
 
+AWAY_S = 600  # how long logging in at the identity provider may take
 STOP_S = 3  # open streams are cut after this
 LOOPBACK = "127.0.0.1"
 
@@ -33,17 +36,19 @@ def create_app(
     clock: Clock = wall_clock,
     meter: Meter | None = None,
     remembered: Remembered | None = None,
+    provider: Provider | None = None,
 ) -> FastAPI:
     """The feed over a store. ``secret``: at least 32 characters; it signs the sessions. meter: hears what it does.
 
     remembered: the live memory, of which a page asks why rules said nothing; None: that page is not there.
+    provider:   where people may log in instead of here.
     """
     gate = Gate(store, secret, clock)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         hub = Hub(store, clock, meter)
-        app.state.context = Context(store, gate, hub, clock, remembered)
+        app.state.context = Context(store, gate, hub, clock, remembered, provider)
         async with hub.running():
             yield
 
@@ -57,6 +62,8 @@ def create_app(
     app.include_router(outcomes_page.router)
     app.include_router(overview_page.router)
     app.include_router(subject_page.router)
+    if provider is not None:
+        _log_in_elsewhere(app, provider, secret)
     _health(app, store)
     static = Path(str(files("alerts.web") / "static"))
     app.mount("/static", StaticFiles(directory=static), name="static")
@@ -65,6 +72,22 @@ def create_app(
         app.add_middleware(Measured, meter=meter)
     problems.tell(app, pages.problem_page, any_words)
     return app
+
+
+def _log_in_elsewhere(app: FastAPI, provider: Provider, secret: str) -> None:
+    """Its pages, and a cookie that lasts from leaving for the provider until coming back."""
+    from alerts.web import oidc_page  # what it needs takes its time to load
+
+    app.include_router(oidc_page.router)
+    app.add_middleware(
+        SessionMiddleware,
+        secret_key=sha256(b"oidc " + secret.encode()).hexdigest(),
+        session_cookie="fundwatch_oidc",
+        path="/oidc",
+        max_age=AWAY_S,
+        same_site="lax",
+        https_only=provider.redirect_url.startswith("https:"),
+    )
 
 
 def version(static: Path) -> str:
@@ -108,6 +131,7 @@ def serve(
     meter: Meter | None = None,
     remembered: Remembered | None = None,
     tls: tuple[Path, Path] | None = None,
+    provider: Provider | None = None,
 ) -> None:
     """Serve the feed until SIGTERM or Ctrl-C. Raises StoreError if the store is not made ready.
 
@@ -116,7 +140,7 @@ def serve(
     store = Store.open(store_url)
     try:
         config = uvicorn.Config(
-            create_app(store, secret=secret, meter=meter, remembered=remembered),
+            create_app(store, secret=secret, meter=meter, remembered=remembered, provider=provider),
             host=host,
             port=port,
             timeout_graceful_shutdown=STOP_S,

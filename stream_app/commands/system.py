@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from detectors.nearness import Known
 from detectors.rules import Rulebook
-from stream_app.settings import Settings
+from stream_app.settings import OidcSettings, Settings
+
+if TYPE_CHECKING:  # a command that does not serve need not load it
+    from alerts.web.provider import Provider
 
 INTERRUPTED = 130
 
@@ -120,7 +124,19 @@ def feed(data: Path | None) -> None:
     tls = (feed.ssl_certfile, feed.ssl_keyfile) if feed.ssl_certfile and feed.ssl_keyfile else None
     if tls:
         _has_certificate(*tls)
-    serve(settings.store.url, feed.host, feed.port, secret, FeedMeter(health), partial(_remembered, settings), tls)
+    meter, remembered = FeedMeter(health), partial(_remembered, settings)
+    serve(settings.store.url, feed.host, feed.port, secret, meter, remembered, tls, _provider(settings.oidc))
+
+
+def _provider(told: OidcSettings) -> "Provider | None":
+    from alerts.accounts import Role
+    from alerts.web.provider import Provider
+
+    if not told.issuer or told.client_secret is None:
+        return None
+    roles = {value: Role(name) for value, name in told.roles.items()}
+    names = told.model_dump(exclude={"client_secret", "roles"})
+    return Provider(**names, roles=roles, client_secret=told.client_secret.get_secret_value())
 
 
 def _has_certificate(cert: Path, key: Path) -> None:

@@ -11,12 +11,13 @@ from pathlib import Path
 import click
 import msgspec
 
-from tests.benchmarks import core, latency, metering, model, servers
+from tests.benchmarks import core, feed, latency, metering, model, servers
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.recordings import Recording, city, world
 
 SOME = 60_000  # events where the whole recording would tell no more
 VERDICTS = 4_000
+CACHE = Path(tempfile.gettempdir()) / "fundwatch-benchmarks"
 Part = Callable[[Recording], Iterator[Figure]]
 
 
@@ -37,6 +38,7 @@ PARTS: Mapping[str, Part] = {
     "keeper": lambda made: servers.keeping(VERDICTS),
     "line": lambda made: servers.line(made, SOME),
     "latency": latency.latency,
+    "feed": lambda _: feed.feed(CACHE),
 }
 
 
@@ -47,7 +49,7 @@ PARTS: Mapping[str, Part] = {
 @click.option(
     "--cache",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path(tempfile.gettempdir()) / "fundwatch-benchmarks",
+    default=CACHE,
     show_default=True,
     help="Where cities are kept.",
 )

@@ -19,6 +19,7 @@ from alerts.migrations import upgrade
 from alerts.store import Store
 from alerts.web.context import Remembered
 from alerts.web.gate import Gate
+from alerts.web.provider import Provider
 from alerts.web.server import create_app
 from detectors.finding import Lead, Verdict
 from tests.browser.leads import verdicts
@@ -80,11 +81,15 @@ def until(met: Callable[[], T]) -> T:
 
 @contextmanager
 def serving(
-    store: Store, clock: Callable[[], datetime] = now, port: int = 0, remembered: Remembered | None = None
+    store: Store,
+    clock: Callable[[], datetime] = now,
+    port: int = 0,
+    remembered: Remembered | None = None,
+    provider: Provider | None = None,
 ) -> Iterator[str]:
     """The feed over HTTP; its address."""
     listening = socket.create_server(("127.0.0.1", port))
-    app = create_app(store, secret=SECRET, clock=clock, remembered=remembered)
+    app = create_app(store, secret=SECRET, clock=clock, remembered=remembered, provider=provider)
     config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
