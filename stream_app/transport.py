@@ -120,7 +120,7 @@ class Consumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Faust's own, passed on
         super().__init__(*args, **kwargs)
         self._delivered: dict[TP, deque[Message]] = {}
-        self._reread: dict[TP, int] = {}
+        self._reread: dict[TP, int] = {}  # the offsets just asked for once more
 
     def _new_consumer_thread(self) -> "ConsumerThread":
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -145,6 +145,7 @@ class Consumer(driver.Consumer):
         generation = self.app.consumer_generation_id
         for tp, records in (await self._fetch()).items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
+                self._reread.clear()  # what was to come a second time may be among what is dropped here
                 return  # a rebalance seeks back to what is committed
             if (message := await self._message(TP(*tp), records)) is not None:
                 yield message
@@ -229,6 +230,7 @@ class Consumer(driver.Consumer):
     async def perform_seek(self) -> None:
         """Go back to what is committed."""
         self._delivered.clear()
+        self._reread.clear()
         await super().perform_seek()
 
     async def seek_to_committed(self) -> Mapping[TP, int]:

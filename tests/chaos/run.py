@@ -88,6 +88,8 @@ async def disturbed(plan: Plan, folder: Path, say: Callable[[str], None]) -> Out
         outcome.stalls = _said_in_logs(system, "worker.reads_nothing")
         if missing := _said_in_logs(system, "batch.offsets_missing"):
             outcome.wrong.append(f"{missing} gaps in offsets")
+            for line in _lines_in_logs(system, "batch.offsets_missing"):
+                say(line)
     outcome.seconds = time.monotonic() - began
     return outcome
 
@@ -216,4 +218,9 @@ def _client(system: System) -> dict[str, str | int | float | bool]:
 
 
 def _said_in_logs(system: System, words: str) -> int:
-    return sum(path.read_text(errors="replace").count(words) for path in system.logs.glob("worker-*.log*"))
+    return len(_lines_in_logs(system, words))
+
+
+def _lines_in_logs(system: System, words: str) -> list[str]:
+    logs = (path.read_text(errors="replace").splitlines() for path in system.logs.glob("worker-*.log*"))
+    return [line for lines in logs for line in lines if words in line]

@@ -1,22 +1,44 @@
 """A process that reads batches and writes down what it has seen; ``test_transport.py`` kills it.
 
-python -m tests.live.consumer ADDRESS GROUP TOPIC OUT [--never-ack | --raise-at N]
+python -m tests.live.consumer ADDRESS GROUP TOPIC OUT [--never-ack | --raise-at N | --drops]
 """
 
+import asyncio
 import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from faust.streams import Stream
-from faust.types import StreamT
+from faust.types import TP, StreamT
 
 from stream_app import transport
 from stream_app.settings import KafkaSettings, Settings
+
+
+class Dropping(transport.Consumer):
+    """Drops what the first fetches bring of a partition, and when that is asked for again, once more."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Faust's own, passed on
+        super().__init__(*args, **kwargs)
+        self._fetches: Counter[TP] = Counter()
+
+    async def _fetch(self) -> Mapping[TP, Sequence[Any]]:
+        found = await super()._fetch()
+        self._fetches.update(found.keys())
+        if any(self._fetches[tp] in (1, 3) for tp in found):
+            self.stop_flow()
+            asyncio.get_running_loop().call_soon(self.resume_flow)
+        return found
 
 
 def main(address: str, group: str, topic: str, out: str, *flags: str) -> None:
     app = transport.make_app(Settings(kafka=KafkaSettings(bootstrap=address, group=group)))
     seen = Path(out).open("ab", buffering=0)  # noqa: SIM115 - open for as long as the process lives
 
+    if "--drops" in flags:
+        transport.Transport.Consumer = Dropping
     raise_at = flags[1].encode() if "--raise-at" in flags else b""
 
     async def watch(stream: StreamT[transport.Batch]) -> None:
@@ -25,6 +47,8 @@ def main(address: str, group: str, topic: str, out: str, *flags: str) -> None:
             batch = event.value
             if any(record.value == raise_at for record in batch):
                 raise ValueError("as the test wants it")
+            if batch.missing:
+                print(f"{batch.partition}: {batch.missing} missing before {batch.first}", file=sys.stderr)
             seen.write(b"".join(b"%d %d %s\n" % (batch.partition, r.offset, r.value) for r in batch))
             if "--never-ack" not in flags:
                 event.ack()
