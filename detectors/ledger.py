@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from detectors.event import (
     CHINA,
+    OFF,
     ZERO,
     Admission,
     AdmissionChange,
@@ -112,11 +113,36 @@ def _named_once(told: Iterable[str]) -> Sequence[str]:
 
 
 def with_code(event: Any, code: str) -> Sequence[Any]:
-    """Of a bill's lines, the ones that name the code, and of their codes this one."""
+    """Of a bill's lines, the ones that name the code, and of their codes this one; of a bill, what a page shows of it.
+
+    Three years of codes are most of what is remembered: whatever no rule and no page asks for is left out.
+    """
     if isinstance(event, Sale):
-        return (replace(event, traces=(code,)),)
-    lines = (replace(line, traces=(code,)) for line in event.lines if code in map(trace_code, line.traces))
-    return (replace(event, lines=tuple(lines)),)
+        return (replace(event, traces=(code,), care_area=""),)
+    lines = tuple(_box(line, code) for line in event.lines if code in map(trace_code, line.traces))
+    if isinstance(event, Fee):
+        return (replace(event, lines=lines, care_area=""),)
+    return (replace(event, lines=lines, agent="1" if event.agent else "", **_MONEY_AND_AREA),)
+
+
+# of a bill: how it was paid, and for what illness
+_MONEY_AND_AREA: dict[str, Any] = {  # Any: the defaults of its fields
+    **{"account": ZERO, "cash": ZERO, "mutual_aid": ZERO, "payer": "", "balance": None},
+    **{"insurance": "", "disease": "", "interim": OFF, "care_area": ""},
+}
+
+
+def _box(line: Line, code: str) -> Line:
+    return Line(
+        sn=line.sn,
+        item=line.item,
+        count=line.count,
+        price=_FREE,
+        amount=ZERO,
+        traces=(code,),
+        by_unit=line.by_unit,
+        occurred_at=line.occurred_at,
+    )
 
 
 def basket(event: Any, _till: str) -> Sequence[Any]:
