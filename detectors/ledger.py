@@ -147,7 +147,9 @@ def _box(line: Line, code: str) -> Line:
 
 def basket(event: Any, _till: str) -> Sequence[Any]:
     """Of a bill's lines, what was bought; a swipe as it is."""
-    return (replace(event, lines=tuple(map(_bought, event.lines))) if isinstance(event, Settlement) else event,)
+    if not isinstance(event, Settlement) or not event.lines:
+        return (event,)
+    return (replace(event, lines=tuple(map(_bought, event.lines))),)
 
 
 def _bought(line: Line) -> Line:
@@ -175,9 +177,13 @@ def stock_sold(sale: Sale) -> Sequence[str]:
 def with_item(event: Any, stock: str) -> Sequence[Any]:
     """Of a bill's lines, those of the item; codes left out."""
     if isinstance(event, Inventory | Sale):
-        return (replace(event, traces=()),)
+        return (replace(event, traces=()) if event.traces else event,)
     item = stock.partition("/")[2]
-    return (replace(event, lines=tuple(replace(ln, traces=()) for ln in event.lines if ln.item == item)),)
+    return (replace(event, lines=tuple(_uncoded(line) for line in event.lines if line.item == item)),)
+
+
+def _uncoded(line: Line) -> Line:
+    return replace(line, traces=()) if line.traces else line
 
 
 def dept(admission: Admission) -> Sequence[str]:
@@ -204,8 +210,7 @@ def rx_sold(sale: Sale) -> Sequence[str]:
 def with_rx(event: Any, rx: str) -> Sequence[Any]:
     """Of a bill's lines, those that name the prescription; codes left out."""
     if isinstance(event, Settlement):
-        lines = tuple(replace(line, traces=()) for line in event.lines if line.rx == rx)
-        return (replace(event, lines=lines),)
+        return (replace(event, lines=tuple(_uncoded(line) for line in event.lines if line.rx == rx)),)
     return (replace(event, traces=()) if isinstance(event, Sale) else event,)
 
 

@@ -415,7 +415,9 @@ def _keep_rows(file: File, rows: Iterable[bytes], key: str) -> None:
 
 def strings(rows: Iterable[bytes]) -> list[msgspec.Raw]:
     """For a blob: bytes as MessagePack's strings; Lua's reader knows no others, and does not ask what is in them."""
-    return [msgspec.Raw(_string_of(len(row)) + row) for row in rows]
+    return [
+        msgspec.Raw(_SHORT_STRINGS[len(row)] + row if len(row) < 256 else _string_of(len(row)) + row) for row in rows
+    ]
 
 
 def _string_of(length: int) -> bytes:
@@ -424,6 +426,9 @@ def _string_of(length: int) -> bytes:
         if length < 1 << 8 * size:
             return mark + length.to_bytes(size, "big")
     return b"\xdb" + length.to_bytes(4, "big")
+
+
+_SHORT_STRINGS = [_string_of(length) for length in range(256)]
 
 
 def _is_fact(place: Where) -> bool:

@@ -38,7 +38,9 @@ from detectors.file import Fallen
 SCHEMA = 2  # of the rows, and of the keys they stand under (stream_app/memory.py)
 READABLE = (1, 2)  # any other cannot be read
 
-_PRESSED = b"\x02"  # begins a row; of schema 1, an event's begins with a bracket, that of a Fallen with _STRUCK
+_PRESSED = b"\x02"  # begins a row, but for short ones and those of schema 1: they are text, as it was before
+_TOO_SHORT = 56  # bytes of text, such as a Beat's, from which little is left to press
+_FIRST, _SECOND = b"\x01", b"\x02"  # the parts of a file's key
 _STRUCK = b"-"
 _LONGEST = 64 << 20  # bytes of a row before it was pressed: far more than an event on the wire may have
 DICTIONARY = Path(__file__).with_name("rows.zdict")  # never another one for the same schema
@@ -85,30 +87,25 @@ def text_of(row: Any) -> bytes:
     return _encode([_TAGS[kind], *values])
 
 
-def without_key(text: bytes, key: str) -> bytes:
-    """What ``text_of`` wrote, without what the key of its file says already."""
-    for mark, told in _parts(key):
-        text = text.replace(told, mark)
-    return text
-
-
 def pressed(text: bytes, key: str) -> bytes:
     """What ``text_of`` wrote, as it stands in the file with this key."""
-    return _PRESSED + _press.press(without_key(text, key))
+    short = without_key(text, key)
+    return short if len(short) < _TOO_SHORT else _PRESSED + _press.press(short)
+
+
+def without_key(text: bytes, key: str) -> bytes:
+    """What ``text_of`` wrote, without the parts of a key: for each stands a byte that no JSON holds."""
+    first, _, second = key.partition("/")
+    text = text.replace(_encode(first), _FIRST)
+    return text.replace(_encode(second), _SECOND) if second else text
 
 
 def _expanded(row: bytes, key: str) -> bytes:
-    if not row.startswith(_PRESSED):
-        return row
-    text = _press.expand(row[len(_PRESSED) :], max_output_size=_LONGEST)
-    for mark, told in reversed(_parts(key)):
-        text = text.replace(mark, told)
-    return text
-
-
-def _parts(key: str) -> list[tuple[bytes, bytes]]:
-    """What stands for each part of a key, a byte that no JSON holds, and the part as it stands in a row."""
-    return [(b"%c" % at, _encode(part)) for at, part in enumerate(key.split("/", 1), start=1) if part]
+    text = _press.expand(row[1:], max_output_size=_LONGEST) if row.startswith(_PRESSED) else row
+    first, _, second = key.partition("/")
+    if second:
+        text = text.replace(_SECOND, _encode(second))
+    return text.replace(_FIRST, _encode(first))
 
 
 def _kind(kind: Any, raw: Any) -> Any:
@@ -145,18 +142,26 @@ def _seconds(moment: datetime) -> int | datetime:
 
 def unpack(row: bytes, key: str) -> Any:
     """What ``pack`` wrote, read again. Any: see detectors.file.Fallen."""
-    pressed, text = row.startswith(_PRESSED), _expanded(row, key)
+    text = _expanded(row, key)
     if not text.startswith(_STRUCK):
         return _read(text)
     told, _, event = text[len(_STRUCK) :].partition(b"\n")
-    return Fallen(_read(event), frozenset(_decode_names(told) if pressed else told.decode().split()))
+    return Fallen(_read(event), frozenset(_names(told)))
+
+
+def _names(told: bytes) -> list[str]:
+    """Of lines. In schema 1 with blanks between."""
+    try:
+        return _decode_names(told)
+    except msgspec.DecodeError:
+        return told.decode().split()
 
 
 def _read(text: bytes) -> Any:
     """Any: see ``unpack``."""
     told = _decode(text)
     kind = _KINDS[type(told)]
-    values = {name: getattr(told, name) for name in told.__struct_fields__}
+    values = dict(zip(told.__struct_fields__, astuple(told), strict=True))
     if told_lines := values.get("lines"):
         of = _KINDS[type(told_lines[0])]
         values["lines"] = tuple(

@@ -21,7 +21,7 @@ from stream_app.rows import DICTIONARY, happened_at, pack, unpack
 from tests.test_cases import CASES
 from tests.world import rising, said, worlds
 
-KEYS = ("", "/", "P", "A/P", "A/stay of P", '"/,', "\x01/\x02", "1")  # of files; some that no file has
+KEYS = ("", "/", "P", "A/P", "A/stay of P", '"/,', "\x01/\x02", "A/A", "1")  # of files; some that no file has
 
 # what is left out
 
