@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from detectors.event import (
     CHINA,
+    OFF,
     ZERO,
     Admission,
     AdmissionChange,
@@ -112,16 +113,43 @@ def _named_once(told: Iterable[str]) -> Sequence[str]:
 
 
 def with_code(event: Any, code: str) -> Sequence[Any]:
-    """Of a bill's lines, the ones that name the code, and of their codes this one."""
+    """Of a bill's lines, the ones that name the code, and of their codes this one; of a bill, what a page shows of it.
+
+    Three years of codes are most of what is remembered: whatever no rule and no page asks for is left out.
+    """
     if isinstance(event, Sale):
-        return (replace(event, traces=(code,)),)
-    lines = (replace(line, traces=(code,)) for line in event.lines if code in map(trace_code, line.traces))
-    return (replace(event, lines=tuple(lines)),)
+        return (replace(event, traces=(code,), care_area=""),)
+    lines = tuple(_box(line, code) for line in event.lines if code in map(trace_code, line.traces))
+    if isinstance(event, Fee):
+        return (replace(event, lines=lines, care_area=""),)
+    return (replace(event, lines=lines, agent="1" if event.agent else "", **_MONEY_AND_AREA),)
+
+
+# of a bill: how it was paid, and for what illness
+_MONEY_AND_AREA: dict[str, Any] = {  # Any: the defaults of its fields
+    **{"account": ZERO, "cash": ZERO, "mutual_aid": ZERO, "payer": "", "balance": None},
+    **{"insurance": "", "disease": "", "interim": OFF, "care_area": ""},
+}
+
+
+def _box(line: Line, code: str) -> Line:
+    return Line(
+        sn=line.sn,
+        item=line.item,
+        count=line.count,
+        price=_FREE,
+        amount=ZERO,
+        traces=(code,),
+        by_unit=line.by_unit,
+        occurred_at=line.occurred_at,
+    )
 
 
 def basket(event: Any, _till: str) -> Sequence[Any]:
     """Of a bill's lines, what was bought; a swipe as it is."""
-    return (replace(event, lines=tuple(map(_bought, event.lines))) if isinstance(event, Settlement) else event,)
+    if not isinstance(event, Settlement) or not event.lines:
+        return (event,)
+    return (replace(event, lines=tuple(map(_bought, event.lines))),)
 
 
 def _bought(line: Line) -> Line:
@@ -149,9 +177,13 @@ def stock_sold(sale: Sale) -> Sequence[str]:
 def with_item(event: Any, stock: str) -> Sequence[Any]:
     """Of a bill's lines, those of the item; codes left out."""
     if isinstance(event, Inventory | Sale):
-        return (replace(event, traces=()),)
+        return (replace(event, traces=()) if event.traces else event,)
     item = stock.partition("/")[2]
-    return (replace(event, lines=tuple(replace(ln, traces=()) for ln in event.lines if ln.item == item)),)
+    return (replace(event, lines=tuple(_uncoded(line) for line in event.lines if line.item == item)),)
+
+
+def _uncoded(line: Line) -> Line:
+    return replace(line, traces=()) if line.traces else line
 
 
 def dept(admission: Admission) -> Sequence[str]:
@@ -178,8 +210,7 @@ def rx_sold(sale: Sale) -> Sequence[str]:
 def with_rx(event: Any, rx: str) -> Sequence[Any]:
     """Of a bill's lines, those that name the prescription; codes left out."""
     if isinstance(event, Settlement):
-        lines = tuple(replace(line, traces=()) for line in event.lines if line.rx == rx)
-        return (replace(event, lines=lines),)
+        return (replace(event, lines=tuple(_uncoded(line) for line in event.lines if line.rx == rx)),)
     return (replace(event, traces=()) if isinstance(event, Sale) else event,)
 
 

@@ -307,10 +307,12 @@ def _faults_of_redis(client: "Redis") -> Iterator[tuple[str, str]]:
 
 
 def _other_schema(client: "Redis", settings: Settings) -> str:
-    from stream_app.rows import SCHEMA
+    from stream_app.rows import READABLE, SCHEMA
 
     found = cast(bytes | None, client.get(f"{{{settings.redis.prefix}}}:schema"))
-    return "" if found in (None, b"%d" % SCHEMA) else f"its rows are of schema {int(found or 0)}, ours of {SCHEMA}"
+    return (
+        "" if found is None or int(found) in READABLE else f"its rows are of schema {int(found or 0)}, ours of {SCHEMA}"
+    )
 
 
 def _store(settings: Settings, data_dir: Path | None) -> Finding:

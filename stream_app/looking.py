@@ -50,8 +50,8 @@ class Looking:
     def _read(self, place: Place) -> list[Any]:
         """Any: see above."""
         if place not in self._rows:
-            texts = cast(list[bytes], self._redis.zrange(self._key(place), 0, -1))
-            self._rows[place] = [unpack(text) for text in texts]
+            rows = cast(list[bytes], self._redis.zrange(self._key(place), 0, -1))
+            self._rows[place] = [unpack(row, place.key) for row in rows]
         return self._rows[place]
 
     def _file(self, place: Place) -> File:

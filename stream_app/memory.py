@@ -13,7 +13,7 @@ Keys, all of them. ``{fw}`` is the prefix of the settings; in braces, so that a 
     {fw}:now               integer     the latest business time seen, microseconds since 1970: the watermark W
     {fw}:due               sorted set  member = a wake as JSON, score = its moment in microseconds
     {fw}:spoke             sorted set  units that have ever said something -> ticket
-    {fw}:schema            integer     how all this is written (rows.SCHEMA); none: as in version 1
+    {fw}:schema            integer     how all this is written (rows.SCHEMA); none: as in schema 1
     {fw}:ticking           string      set while a worker judges what is due; gone after TICK_LEASE_MS at the latest
 
 Rows are only ever added, until they are forgotten. One script call for a batch adds, takes the ticket and reads;
@@ -39,7 +39,7 @@ from detectors.memory import Missing, View, Wake, with_record
 from detectors.unit import places_of
 from detectors.wire import seal_of
 from stream_app import metrics
-from stream_app.rows import SCHEMA, happened_at, pack, unpack
+from stream_app.rows import READABLE, SCHEMA, happened_at, pack, pressed, text_of, unpack
 from stream_app.settings import SettingsError
 
 NEWS_KEPT = 100_000  # changes of reference records a worker may miss before it forgets all it knows of them
@@ -155,35 +155,35 @@ class Memory:
                 if row.happened_at > seen_now:
                     seen_now = row.happened_at
         entered = filed(rows)
-        touched: dict[Where, tuple[File | None, Sequence[str]]] = {}
-        packed: dict[int, str] = {}  # what several files keep whole
+        touched: dict[Where, tuple[File | None, Sequence[bytes]]] = {}
+        written: dict[int, bytes] = {}  # what several files keep whole
         for ledger, files in entered.items():
             for key, some in files.items():
                 file = self._file((ledger.name, key))
-                texts = [text for row in some for text in self._kept(file, ledger, key, row, packed)]
-                touched[ledger.name, key] = (file, texts)
+                kept = [row for told in some for row in self._kept(file, ledger, key, told, written)]
+                touched[ledger.name, key] = (file, kept)
         return replace(self._trip(touched, micros(seen_now)), entered=entered)
 
-    def _kept(self, file: File, ledger: Ledger, key: str, row: Any, packed: dict[int, str]) -> Iterator[str]:
+    def _kept(self, file: File, ledger: Ledger, key: str, row: Any, written: dict[int, bytes]) -> Iterator[bytes]:
         """What is new in Redis. Any: an Event of that ledger, or Fallen."""
         fallen = isinstance(row, Fallen)
         if fallen and (ledger.sign or ledger.name in HOMES):  # a home decides: it is only read, as of this ticket
             return
         if ledger.rows is None:
             _keep(file, row)
-            yield packed.get(id(row)) or packed.setdefault(id(row), pack(row))
+            yield pressed(written.get(id(row)) or written.setdefault(id(row), text_of(row)), key)
             return
         for part in ledger.rows(row.event if fallen else row, key):
             if not (ledger.sign and file.knows(part)):
                 kept = Fallen(part, row.lines) if fallen else part
                 _keep(file, kept)
-                yield pack(kept)
+                yield pack(kept, key)
 
     def learn(self, records: Sequence[Record]) -> None:
-        touched: dict[Where, tuple[File | None, list[str]]] = {}
+        touched: dict[Where, tuple[File | None, list[bytes]]] = {}
         for record in records:
             for place in places_of(record):
-                touched.setdefault(place, (None, []))[1].append(pack(record))
+                touched.setdefault(place, (None, []))[1].append(pack(record, place.key))
         for some in _chunks(list(touched.items()), NEWS_KEPT // 2):
             self._trip(dict(some), 0, [_name(place) for place, _ in some])
 
@@ -233,12 +233,12 @@ class Memory:
         self._due_at = 0
 
     def _trip(
-        self, touched: Mapping[Where, tuple[File | None, Sequence[str]]], now: int, subjects: Sequence[str] = ()
+        self, touched: Mapping[Where, tuple[File | None, Sequence[bytes]]], now: int, subjects: Sequence[str] = ()
     ) -> View:
         """Add these rows and read what is new under these places; no file: it holds reference records."""
         files = [
-            (f"{ledger}:{key}", "0" if file is None else str(file.seen), texts)
-            for (ledger, key), (file, texts) in touched.items()
+            (f"{ledger}:{key}", "0" if file is None else str(file.seen), strings(rows))
+            for (ledger, key), (file, rows) in touched.items()
         ]
         # who knows no records yet need not hear that they changed
         news_seen = self._news_seen if self._facts else 1 << 53
@@ -247,12 +247,12 @@ class Memory:
         ticket, self._now = int(answer[0]), int(answer[1])
         self._hear_news(answer[3], int(answer[4]))
         others = {index - 1: rows for index, rows in answer[2]}
-        for index, (place, (file, texts)) in enumerate(touched.items()):
+        for index, (place, (file, added)) in enumerate(touched.items()):
             if file is None:
-                self._keep_facts(place, [*others.get(index, ()), *(text.encode() for text in texts)])
+                self._keep_facts(place, [*others.get(index, ()), *added])
                 continue
             if index in others:
-                _keep_rows(file, others[index])
+                _keep_rows(file, others[index], place[1])
             file.seen = ticket
         self._news_seen = ticket
         self._due_at = int(float(answer[5])) if answer[5] else 1 << 62
@@ -286,19 +286,18 @@ class Memory:
     _known_server = ""
 
     def check_schema(self) -> None:
-        """Is this memory written as we write it? A new one is marked as ours. Raises WrongMemoryError."""
+        """Is this memory one that we can read? From now on it is one that we have written. Raises WrongMemoryError."""
         key = f"{self._prefix}:schema"
         found = cast(bytes | None, self._redis.get(key))
-        if found is None:
-            found = b"1" if self._redis.exists(f"{self._prefix}:ticket") else b"%d" % SCHEMA
-            self._redis.set(key, found, nx=True)
-        if int(found) != SCHEMA:
+        if found is not None and int(found) not in READABLE:
             age = "a newer" if int(found) > SCHEMA else "an older"
             raise WrongMemoryError(
                 f"the memory in Redis under {self._prefix} was written by {age} version (schema {found.decode()}, "
                 f"this program has {SCHEMA}): nothing was changed. Run that version, or give this one a prefix of its "
                 'own and fill it anew: docs/runbook/upgrade.md, "Another schema"'
             )
+        if found != b"%d" % SCHEMA:
+            self._redis.set(key, SCHEMA)
 
     def held(self) -> "Held":
         """What the server holds. Raises redis.RedisError."""
@@ -320,10 +319,10 @@ class Memory:
             ledger, _, key = name.decode().partition(":")
             self._facts.pop(Place(ledger, key), None)
 
-    def _keep_facts(self, place: Where, texts: Iterable[bytes]) -> None:
+    def _keep_facts(self, place: Where, rows: Iterable[bytes]) -> None:
         records: list[Record] = []
-        for text in texts:
-            records = with_record(records, unpack(text))
+        for row in rows:
+            records = with_record(records, unpack(row, place[1]))
         if len(self._facts) > 4 * self._most:
             self._facts.clear()
         self._facts[place] = records
@@ -357,14 +356,14 @@ class Memory:
         )
         horizons = {ledger.name: moment(self._now) - ledger.keep for ledger in LEDGERS}
         for key in keys:
-            ledger = key[len(self._prefix) + 3 :].partition(b":")[0].decode()
+            ledger, _, name = key[len(self._prefix) + 3 :].decode().partition(":")
             if ledger in horizons:
-                self._forget_file(key, horizons[ledger], whole=ledger in WHOLE)
+                self._forget_file(key, name, horizons[ledger], whole=ledger in WHOLE)
         return int(cursor)
 
-    def _forget_file(self, key: bytes, horizon: datetime, whole: bool) -> None:
+    def _forget_file(self, key: bytes, name: str, horizon: datetime, whole: bool) -> None:
         rows = cast(list[bytes], self._redis.zrange(key, 0, -1))
-        gone = [row for row in rows if happened_at(row) < horizon]
+        gone = [row for row in rows if happened_at(row, name) < horizon]
         if gone and (not whole or len(gone) == len(rows)):
             self._redis.zrem(key, *gone)
 
@@ -409,9 +408,27 @@ def _keep(file: File, row: Any) -> None:
         file.add(row)
 
 
-def _keep_rows(file: File, texts: Iterable[bytes]) -> None:
-    for text in texts:
-        _keep(file, unpack(text))
+def _keep_rows(file: File, rows: Iterable[bytes], key: str) -> None:
+    for row in rows:
+        _keep(file, unpack(row, key))
+
+
+def strings(rows: Iterable[bytes]) -> list[msgspec.Raw]:
+    """For a blob: bytes as MessagePack's strings; Lua's reader knows no others, and does not ask what is in them."""
+    return [
+        msgspec.Raw(_SHORT_STRINGS[len(row)] + row if len(row) < 256 else _string_of(len(row)) + row) for row in rows
+    ]
+
+
+def _string_of(length: int) -> bytes:
+    """How MessagePack begins a string (str 8, 16, 32)."""
+    for mark, size in ((b"\xd9", 1), (b"\xda", 2)):
+        if length < 1 << 8 * size:
+            return mark + length.to_bytes(size, "big")
+    return b"\xdb" + length.to_bytes(4, "big")
+
+
+_SHORT_STRINGS = [_string_of(length) for length in range(256)]
 
 
 def _is_fact(place: Where) -> bool:

