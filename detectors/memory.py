@@ -65,8 +65,8 @@ class Memory(Protocol):
     def due(self, limit: int) -> list[Wake]:
         """Wakes whose time has come, earliest first."""
 
-    def woken(self, wakes: Iterable[Wake]) -> None:
-        """Forget these: what they asked for has been judged, and published."""
+    def woken(self, wakes: Collection[Wake]) -> None:
+        """Forget these, but for those asked for again since: what they asked for has been judged, and published."""
 
 
 def with_record(records: list[Record], record: Record) -> list[Record]:

@@ -15,6 +15,8 @@ Keys, all of them. ``{fw}`` is the prefix of the settings; in braces, so that a 
     {fw}:spoke             sorted set  units that have ever said something -> ticket
     {fw}:schema            integer     how all this is written (rows.SCHEMA); none: as in schema 1
     {fw}:ticking           string      set while a worker judges what is due; gone after TICK_LEASE_MS at the latest
+    {fw}:ticker            string      who took what is due last: nobody else may remove it
+    {fw}:again             set         due wakes that were asked for since it was taken: they stay
 
 Rows are only ever added, until they are forgotten. One script call for a batch adds, takes the ticket and reads;
 a second, before anything is published, compares and marks (the silence handshake).
@@ -44,6 +46,7 @@ from stream_app.settings import SettingsError
 
 NEWS_KEPT = 100_000  # changes of reference records a worker may miss before it forgets all it knows of them
 TICK_LEASE_MS = 10_000
+MOST_DUE, FEWEST_DUE = 100_000, 50  # wakes taken at a time
 MOST_WAKES = 200_000  # that a worker knows to be kept already
 MOST_FILES = 200_000  # in each of two generations of a worker's replica
 HOMES = (PERSON.name, DESK.name)
@@ -105,18 +108,37 @@ end
 for i, unit in ipairs(silent) do
     if redis.call('ZSCORE', p .. ':spoke', unit) then spoken[#spoken + 1] = i end
 end
-for _, wake in ipairs(wakes) do redis.call('ZADD', p .. ':due', wake[2], wake[1]) end
+local now = tonumber(redis.call('GET', p .. ':now') or 0)
+for _, wake in ipairs(wakes) do
+    redis.call('ZADD', p .. ':due', wake[2], wake[1])
+    if tonumber(wake[2]) <= now then redis.call('SADD', p .. ':again', wake[1]) end
+end
 return {grown, spoken}
 """
 
-# ARGV: prefix, limit, lease in ms. A lease that is longer than leases are was given before the clock went back: void.
+# ARGV: prefix, limit, lease in ms, who asks. A lease that is longer than leases are was given before the clock went
+# back: void.
 DUE = """
 local p = ARGV[1]
 if redis.call('PTTL', p .. ':ticking') > tonumber(ARGV[3]) then redis.call('DEL', p .. ':ticking') end
 if not redis.call('SET', p .. ':ticking', '1', 'NX', 'PX', ARGV[3]) then return {} end
 local found = redis.call('ZRANGEBYSCORE', p .. ':due', '-inf', redis.call('GET', p .. ':now') or 0, 'LIMIT', 0, ARGV[2])
 if #found == 0 then redis.call('DEL', p .. ':ticking') end
+redis.call('SET', p .. ':ticker', ARGV[4])
+redis.call('DEL', p .. ':again')
 return found
+"""
+
+# ARGV: prefix, who asks, blob [member]. What was asked for again since it was taken may rest on rows that were not seen
+# then: it stays. Whose lease ran out, and who was overtaken, removes nothing: another one judges it now.
+WOKEN = """
+local p = ARGV[1]
+if redis.call('GET', p .. ':ticker') ~= ARGV[2] then return 0 end
+for _, wake in ipairs(cmsgpack.unpack(ARGV[3])) do
+    if redis.call('SISMEMBER', p .. ':again', wake) == 0 then redis.call('ZREM', p .. ':due', wake) end
+end
+redis.call('DEL', p .. ':ticking', p .. ':again')
+return 1
 """
 
 _blob = msgspec.msgpack.Encoder().encode
@@ -135,6 +157,8 @@ class Memory:
         self._hear = redis.register_script(HEAR)
         self._conclude = redis.register_script(CONCLUDE)
         self._due = redis.register_script(DUE)
+        self._woken = redis.register_script(WOKEN)
+        self._at_once = MOST_DUE
         self._writer = uuid4().hex  # never that of a replica which was lost
         self._server = ""  # run_id: another one may have lost what we have seen
         self._forget_replica()
@@ -220,16 +244,15 @@ class Memory:
     def due(self, limit: int) -> list[Wake]:
         if self._due_at > self._now:
             return []
-        found = self._run("due", self._due, self._prefix, limit, TICK_LEASE_MS)
+        most = min(limit, self._at_once)
+        found = self._run("due", self._due, self._prefix, most, TICK_LEASE_MS, self._writer)
         return [Wake(moment(at), unit) for at, unit in map(_wake, found)]
 
-    def woken(self, wakes: Iterable[Wake]) -> None:
-        gone = [_unit((micros(wake.at), wake.unit)) for wake in wakes]
-        with self._redis.pipeline(transaction=False) as pipe:
-            if gone:
-                pipe.zrem(f"{self._prefix}:due", *gone)
-            pipe.delete(f"{self._prefix}:ticking")
-            pipe.execute()
+    def woken(self, wakes: Collection[Wake]) -> None:
+        blob = _blob([_unit((micros(wake.at), wake.unit)).decode() for wake in wakes])
+        counts = self._run("due", self._woken, self._prefix, self._writer, blob)
+        # overtaken: these took longer than the lease, and would again
+        self._at_once = MOST_DUE if counts else max(FEWEST_DUE, min(self._at_once, len(wakes)) // 2)
         self._due_at = 0
 
     def _trip(

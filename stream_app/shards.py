@@ -228,13 +228,6 @@ class Sharded(Memory):
             return 0
         return next((at for read, at in reads if read >= ticket), reads[-1][1] if reads else 0)
 
-    def woken(self, wakes: Iterable[Wake]) -> None:
-        with _one_kind_of_error():
-            if gone := [_unit((micros(wake.at), wake.unit)) for wake in wakes]:
-                self._redis.zrem(f"{self._prefix}:due", *gone)
-            self._redis.delete(f"{self._prefix}:ticking")
-        self._due_at = 0
-
     def forget(self, cursor: int = 0, count: int = 500) -> int:
         """Any slice of the keys; the cursor only says whether there are more."""
         if not cursor:

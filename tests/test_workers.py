@@ -15,9 +15,10 @@ from redis import Redis
 from detectors.case import admission, at, check, org, person, reversal, settlement, swipe
 from detectors.detector import Finding
 from detectors.event import OrgRecord, Presence, Record, Settlement, Swipe
-from detectors.finding import Level, Subject
+from detectors.finding import Level, Subject, UnitId
 from detectors.judge import Judge
 from detectors.ledger import BILLS, PERSON, WARD
+from detectors.memory import Wake
 from detectors.unit import Day, Link
 from replay.memory import Memory as Dicts
 from replay.run import replay
@@ -131,6 +132,49 @@ def test_redis_says_what_dicts_say(redis, events, rng, size) -> None:
         for one in pair:
             hear(one, batch)
         assert said(tables[0]) == said(tables[1])
+
+
+DUE = Wake(at("05 00:00"), UnitId("feed", "A/setl", ""))
+
+
+def two_at_noon(redis) -> tuple[Memory, Memory]:
+    """Two workers, after the moment of DUE."""
+    redis.flushall()
+    mine, other = Memory(redis), Memory(redis)
+    for memory in (mine, other):
+        memory.remember([swipe("05 12:00")])
+    mine.conclude({}, (), [DUE])
+    return mine, other
+
+
+def test_what_is_asked_for_again_while_it_is_judged_is_judged_again(redis) -> None:
+    """It was forgotten with what had been taken, though that had not seen the row for which it was asked again."""
+    mine, other = two_at_noon(redis)
+    taken = mine.due(10)
+    other.remember([settlement("04 23:00")])
+    other.conclude({}, (), [DUE])
+    mine.woken(taken)
+    assert (taken, other.due(10)) == ([DUE], [DUE])
+    other.woken([DUE])
+    mine.remember(())
+    assert mine.due(10) == []
+
+
+def test_whoever_was_overtaken_removes_nothing_and_takes_less_from_then_on(redis) -> None:
+    mine, other = two_at_noon(redis)
+    more = [DUE._replace(unit=UnitId("feed", f"A/{n}", "")) for n in range(299)]
+    mine.conclude({}, (), more)
+    taken = mine.due(1_000)
+    redis.delete("{fw}:ticking")  # as when the lease runs out
+    other.remember(())
+    assert sorted(other.due(1_000)) == sorted(taken)
+    mine.woken(taken)
+    assert redis.zcard("{fw}:due") == 300
+    other.woken(taken)
+    assert redis.zcard("{fw}:due") == 0
+    mine.conclude({}, (), [DUE, *more])
+    mine.remember(())
+    assert len(mine.due(1_000)) == 150
 
 
 @settings(max_examples=80)
