@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA = "0004"  # the migration that makes these tables
+SCHEMA = "0005"  # the migration that makes these tables
 
 
 class Instant(TypeDecorator[datetime]):
@@ -268,6 +268,8 @@ alert_event = Table(
     Column("prev_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
     Index(None, "alert_id", "seq"),
+    Index(None, "actor", "seq"),
+    Index(None, "kind", "seq"),
 )
 
 # How far each reader of alert_event has come, and who reads at present.

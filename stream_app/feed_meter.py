@@ -43,6 +43,9 @@ class FeedMeter(Meter):
     def resynced(self, reason: Literal["slow", "gap"]) -> None:
         metrics.RESYNCS.labels(reason).inc()
 
+    def revealed(self, why: str) -> None:
+        metrics.REVEALS.labels(why).inc()
+
     def beat(self) -> None:
         self._health.beat("feed")
         self._health.has("store")

@@ -450,6 +450,12 @@ RESYNCS = _counter(
     "feed",
     reason=("slow", "gap"),
 )
+REVEALS = _counter(
+    "fundwatch_pii_reveals_total",
+    "Times that somebody had the persons of a lead named in full, by what for",
+    "feed",
+    why=("on_site", "records", "interview", "appeal", "transfer", "other"),
+)
 
 # -- the archive ----------------------------------------------------------------------------------------------------
 

@@ -162,7 +162,8 @@ class StoreSettings(BaseModel):
 class FeedSettings(BaseModel):
     """secret: signs the sessions of those logged in; at least 32 characters.
 
-    ssl_certfile, ssl_keyfile: to serve https itself; without them a proxy before it has to.
+    ssl_certfile, ssl_keyfile: to serve https itself; without them a proxy before it has to. What follows them says
+    how much, how often and how long, as alerts.web.bounds tells it.
     """
 
     model_config = Section
@@ -172,6 +173,15 @@ class FeedSettings(BaseModel):
     secret: Annotated[SecretStr, Field(min_length=32)] | None = None
     ssl_certfile: Path | None = None
     ssl_keyfile: Path | None = None
+    daily: Annotated[int, Field(ge=1, le=10_000)] = 12
+    session_lasts: Duration = timedelta(hours=12)
+    session_idle: Duration = timedelta(minutes=30)
+    reveal_for: Duration = timedelta(minutes=15)
+    reveals_an_hour: Annotated[int, Field(ge=1, le=10_000)] = 30
+    requests_a_minute: Annotated[int, Field(ge=10, le=1_000_000)] = 1_200
+    tries_a_minute: Annotated[int, Field(ge=5, le=100_000)] = 60
+    exports_an_hour: Annotated[int, Field(ge=1, le=10_000)] = 30
+    export_rows: Annotated[int, Field(ge=1, le=100_000)] = 10_000
 
     @model_validator(mode="after")
     def _has_both(self) -> Self:

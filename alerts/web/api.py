@@ -13,7 +13,7 @@ from msgspec import Struct
 from alerts.alert import Alert
 from alerts.snooze import Snooze
 from alerts.store import Facets
-from alerts.web import desk_api, work_api
+from alerts.web import desk_api, unmasked, work_api
 from alerts.web.answers import PROBLEMS as _PROBLEMS
 from alerts.web.answers import REF as _REF
 from alerts.web.answers import answer as _answer
@@ -22,6 +22,7 @@ from alerts.web.context import AtDesk, Reader, context
 from alerts.web.desk import MOST, PAGE, BadRequestError, Choice, Desk, Items, choice, item
 from alerts.web.gate import COOKIE, LoginNeededError
 from alerts.web.live import Batch, Beat, Encode, Resync, as_items, stream
+from alerts.web.unmasked import masked
 from detectors.finding import Evidence
 
 router = APIRouter(prefix="/api/v1")
@@ -46,6 +47,7 @@ _SHAPES = (
     Snooze,
     *work_api.SHAPES,
     *desk_api.SHAPES,
+    *unmasked.SHAPES,
 )
 STREAM_HEADERS = {"x-accel-buffering": "no", "cache-control": "no-store"}
 
@@ -113,7 +115,7 @@ async def live(
 ) -> StreamingResponse:
     """Server-sent events: alerts (a Batch, its id is the seq to go on from), beat, resync (read again), bye."""
     asks = context(request)
-    desk = Desk(asks.store, account, asks.clock())
+    desk = Desk(asks.store, account, asks.clock(), asks.bounds)
     seen = last_event_id if last_event_id is not None else after
     return sse(request, desk, seen, "items", as_items)
 
@@ -135,14 +137,16 @@ def sse(request: Request, desk: Desk, after: int | None, form: str, encode: Enco
 
 @router.get("/alerts/{alert_id}", responses=_answer(Alert))
 def alert(request: Request, desk: AtDesk, alert_id: str) -> Response:
-    """One alert at its newest revision, the object of the alerts topic. That it was looked at is written down."""
+    """One alert at its newest revision, the object of the alerts topic, persons masked until they are revealed.
+
+    That it was looked at is written down.
+    """
     found = desk.detail(alert_id)
     if found is None:
         raise HTTPException(404)
     desk.viewed(alert_id, context(request).clock(), "api")
-    return Response(
-        msgspec.json.encode(found.alert), media_type="application/json", headers={"etag": f'"{found.row.revision}"'}
-    )
+    body = masked(msgspec.json.encode(found.alert), desk, found)
+    return Response(body, media_type="application/json", headers={"etag": f'"{found.row.revision}"'})
 
 
 @router.get("/alerts/{alert_id}/evidence", responses=_answer(tuple[Evidence, ...]))
@@ -152,7 +156,7 @@ def evidence(request: Request, desk: AtDesk, alert_id: str) -> Response:
     if found is None:
         raise HTTPException(404)
     desk.viewed(alert_id, context(request).clock(), "api")
-    return _json(found.evidence)
+    return Response(masked(msgspec.json.encode(found.evidence), desk, found), media_type="application/json")
 
 
 @router.put(
@@ -188,7 +192,12 @@ def openapi(_: Reader) -> Response:
 
 def describe() -> dict[str, Any]:  # Any: an OpenAPI document
     """The document, with the shapes of msgspec among its components."""
-    document = get_openapi(title="fundwatch", version="1", routes=[*router.routes, *work_api.router.routes])
+    routes = [route for one in (router, work_api.router, desk_api.router, unmasked.router) for route in one.routes]
+    document = get_openapi(
+        title="fundwatch",
+        version="1",
+        routes=routes,
+    )
     _, components = msgspec.json.schema_components(_SHAPES, ref_template=_REF)
     text = {"type": "string"}
     problem = {

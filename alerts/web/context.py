@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from alerts.accounts import Account
 from alerts.store import Store
+from alerts.web.bounds import SHIPPED, Bounds
 from alerts.web.desk import Desk
 from alerts.web.gate import COOKIE, Clock, Gate, check_origin
 from alerts.web.live import Hub
+from alerts.web.meter import Meter
 from alerts.web.provider import Provider
 from alerts.web.wording import Lang, Words
 from detectors.nearness import Known
@@ -35,6 +37,8 @@ class Context:
     clock: Clock
     remembered: Remembered | None = None  # the live memory, where the feed was told of one
     provider: Provider | None = None  # where people may log in instead, if anywhere
+    bounds: Bounds = SHIPPED
+    meter: Meter = field(default_factory=Meter)
 
 
 def context(request: Request) -> Context:
@@ -80,7 +84,7 @@ def who(request: Request) -> Account:
 def desk(request: Request, account: Annotated[Account, Depends(who)]) -> Desk:
     """The store as this account may see it. Raises ForbiddenError."""
     asks = context(request)
-    return Desk(asks.store, account, asks.clock())
+    return Desk(asks.store, account, asks.clock(), asks.bounds)
 
 
 Asks = Annotated[Context, Depends(context)]

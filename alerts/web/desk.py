@@ -17,17 +17,20 @@ from alerts import tables as t
 from alerts.accounts import Account, Role
 from alerts.alert import yuan
 from alerts.deadlines import CHINA
+from alerts.involved import main_subjects
 from alerts.life import State as WorkState
 from alerts.merge import merged
 from alerts.overview import overdue_before
 from alerts.snooze import Snooze
 from alerts.store import Detail, Facets, Filter, LeadRow, Note, Order, Overdue, Page, State, Status, Store, unit_id
 from alerts.web.beside import VIEWED, Beside, beside_for
+from alerts.web.bounds import SHIPPED, Bounds
 from detectors.finding import Certainty, Lead, Level, Subject
 
 PAGE = 50  # alerts a page
 MOST = 200  # alerts a page that an API client may ask for
 LONGEST_TEXT = 100  # characters of a search
+SHOWN = 4  # characters of a person's pseudonym
 
 
 NEXT = {
@@ -92,8 +95,18 @@ _SAME = tuple(name for name in Item.__struct_fields__ if name in LeadRow.__struc
 def item(row: LeadRow) -> Item:
     """A row of the store as the API gives it."""
     same = {name: getattr(row, name) for name in _SAME}
+    persons = [one.id for one in main_subjects(subject_of(row)) if one.kind == "person"]
+    same |= {name: hidden(same[name], persons) for name in ("subject_id", "summary_zh", "summary_en")}
     by = row.inhibited_by.alert_id if row.inhibited_by else None
     return Item(**same, amount_at_risk=yuan(row.amount_at_risk_fen), fund_paid=yuan(row.fund_paid_fen), inhibited_by=by)
+
+
+def hidden(text: str, persons: Iterable[str]) -> str:
+    """Persons by their last four characters: whoever needs more asks for it lead by lead (alerts.reveal)."""
+    for person in persons:
+        if len(person) > SHOWN:
+            text = text.replace(person, "****" + person[-SHOWN:])
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +335,7 @@ class Desk:
     store: Store
     account: Account
     now: datetime
+    bounds: Bounds = SHIPPED
 
     def __post_init__(self) -> None:
         if self.account.role is Role.ADMIN:
@@ -330,7 +344,7 @@ class Desk:
     def page(self, chosen: Choice, after: str | None = None, limit: int = PAGE) -> Page:
         """A page of alerts. Raises alerts.store.CursorError."""
         of = chosen.filter(self.account.areas, self.now)
-        if chosen.overflow and after is None and (left := self.left_today(quota.DAILY)):
+        if chosen.overflow and after is None and (left := self.left_today()):
             after = self.store.page(of, order=Order.GRAVEST, limit=left).next_cursor
             if after is None:
                 return Page((), None)
@@ -341,9 +355,9 @@ class Desk:
         """What stands beside these rows."""
         return beside_for(self.account.name, self.store, rows, self.now)
 
-    def left_today(self, daily: int) -> int:
+    def left_today(self) -> int:
         """How many red and orange leads the office may still look at today."""
-        return max(0, daily - quota.done_today(self.store, self.account.areas, self.now))
+        return max(0, self.bounds.daily - quota.done_today(self.store, self.account.areas, self.now))
 
     def next_lead(self, chosen: Choice) -> LeadRow | None:
         """The gravest lead of a choice that nobody holds, kept for this account for a while."""
@@ -355,7 +369,7 @@ class Desk:
         found = self.store.facets(chosen.filter(self.account.areas, self.now))
         if not chosen.overflow:
             return found
-        return structs.replace(found, total=max(0, found.total - self.left_today(quota.DAILY)))
+        return structs.replace(found, total=max(0, found.total - self.left_today()))
 
     def row(self, alert_id: str) -> LeadRow | None:
         return self.store.rows([alert_id], areas=self.account.areas).get(alert_id)

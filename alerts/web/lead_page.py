@@ -10,12 +10,13 @@ from markupsafe import Markup
 from alerts.alert import Alert, WireReason
 from alerts.casework import COMMENTED, MOVED
 from alerts.claims import CLAIMED, UNCLAIMED
+from alerts.reveal import REVEALED, Grant
 from alerts.snooze import SNOOZED, WOKEN, Snooze
 from alerts.store import BESIDE, CHANGES, KEEPER, Entry, LeadRow
 from alerts.web.charts import chart, facts
 from alerts.web.charts.drawing import Chart
 from alerts.web.desk import Told
-from alerts.web.wording import Mask, Words, tail
+from alerts.web.wording import Mask, Words
 from alerts.web.work_panel import said
 from detectors.finding import Applies, Evidence, Figure, Level
 
@@ -271,7 +272,7 @@ def _record(event: Evidence, shows: bool, words: Words) -> RecordLine:
         at=words.moment(event.at, seconds=True),
         kind=facts.kind(event, words),
         org=words.org(event.org) if event.org else "",
-        person=words("person.tail", tail=tail(event.person)) if event.person else "",
+        person=words.tail(event.person) if event.person else "",
         till=event.till,
         total=words.yuan(event.total_fen) if event.total_fen else "",
         fund=words.yuan(event.fund_fen) if event.fund_fen else "",
@@ -338,7 +339,7 @@ def _history(entries: Sequence[Entry], mask: Mask, words: Words) -> list[Step]:
     """Newest first, as the entries are."""
     steps: list[Step] = []
     before: Level | None = None
-    for entry in reversed([entry for entry in entries if entry.kind in (*CHANGES, *BESIDE, *WORK, *CLAIMS)]):
+    for entry in reversed([entry for entry in entries if entry.kind in (*CHANGES, *BESIDE, *WORK, *CLAIMS, REVEALED)]):
         if entry.kind in WORK:
             what, note = said(entry, mask, words)
             steps.append(Step(words.moment(entry.at), what, note, entry.actor))
@@ -347,6 +348,11 @@ def _history(entries: Sequence[Entry], mask: Mask, words: Words) -> list[Step]:
             holder = msgspec.json.decode(entry.data, type=dict[str, str])["holder"]
             told = words(f"lead.history.{entry.kind}", holder=holder)
             steps.append(Step(words.moment(entry.at), told, "", entry.actor))
+            continue
+        if entry.kind == REVEALED:
+            grant = msgspec.json.decode(entry.data, type=Grant)
+            told = words("lead.history.revealed", why=words(f"reveal.why.{grant.why}"), until=words.moment(grant.until))
+            steps.append(Step(words.moment(entry.at), told, mask(grant.note), entry.actor))
             continue
         if entry.kind in BESIDE:
             steps.append(_step_beside(entry, mask, words))

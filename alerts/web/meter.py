@@ -23,6 +23,9 @@ class Meter:
     def resynced(self, reason: Literal["slow", "gap"]) -> None:
         """A client was told to read the list again."""
 
+    def revealed(self, why: str) -> None:
+        """Persons of a lead were named in full to somebody; ``why``: of alerts.reveal."""
+
     def beat(self) -> None:
         """The store was looked at."""
 

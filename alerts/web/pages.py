@@ -19,7 +19,6 @@ from alerts.accounts import check_login
 from alerts.casework import WRITERS
 from alerts.life import CLOSED, EXCLUSIONS, Reason
 from alerts.life import State as WorkState
-from alerts.quota import DAILY
 from alerts.snooze import LONGEST_REASON, may_snooze
 from alerts.store import Facets, LeadRow, Order, Page, risk
 from alerts.subjects import related
@@ -48,6 +47,7 @@ from alerts.web.lead_page import lead_page, summary
 from alerts.web.live import Resync, Shown
 from alerts.web.nearly import NearlyPage, told_nearly
 from alerts.web.problems import Problem
+from alerts.web.unmasked import masked_again, unmasking
 from alerts.web.wording import LANGS, Lang, Words, catalogue
 from alerts.web.work_panel import NOTHING_TYPED, work_panel
 from alerts.web.workdesk import WorkDesk
@@ -232,7 +232,7 @@ def _feed(desk: Desk, chosen: Choice) -> FeedPage:
         beside=desk.beside(page.items),
         views=views_for(desk.store, desk.account.name),
         officers=officers(desk),
-        left=desk.left_today(DAILY),
+        left=desk.left_today(),
         without=without,
     )
 
@@ -260,7 +260,7 @@ async def feed(request: Request, desk: AtDesk, asks: Asks, words: Speaks) -> Res
         beat=asks.hub.beat(),
         snoozes=may_snooze(desk.account),
         works=desk.account.role in WRITERS,
-        daily=DAILY,
+        daily=desk.bounds.daily,
         rows=row_height(request),
         reasons=[(one.value, words(f"work.reason.{one}")) for one in Reason],
         exclusions=[(code, words.known("exclusion", code)) for code in EXCLUSIONS],
@@ -325,7 +325,8 @@ def lead_response(
     if told is None:
         raise HTTPException(404)
     path = partial(path_of, via=alert_id, secret=context(request).gate.secret)
-    return _page(
+    words, unmask = unmasking(desk, alert_id, words)
+    page = _page(
         request,
         "lead.html",
         words,
@@ -338,9 +339,11 @@ def lead_response(
         path_of_org=lambda org: path(Subject("org", org)),
         seq=seq,
         asks_memory=context(request).remembered is not None,
+        unmask=unmask,
         account=desk.account,
         reads=True,
     )
+    return masked_again(page, desk, alert_id, f"/alerts/{alert_id}")
 
 
 @router.get("/alerts/{alert_id}/nearly")

@@ -15,7 +15,19 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.sessions import SessionMiddleware
 
 from alerts.store import STORE_AWAY, Store, StoreError
-from alerts.web import api, desk_api, outcomes_page, overview_page, pages, problems, subject_page, work_api, work_page
+from alerts.web import (
+    api,
+    desk_api,
+    outcomes_page,
+    overview_page,
+    pages,
+    problems,
+    subject_page,
+    unmasked,
+    work_api,
+    work_page,
+)
+from alerts.web.bounds import SHIPPED, Bounds
 from alerts.web.context import Asks, Context, Remembered, any_words
 from alerts.web.gate import Clock, Gate, SafeHeaders, wall_clock
 from alerts.web.live import Hub
@@ -37,18 +49,20 @@ def create_app(
     meter: Meter | None = None,
     remembered: Remembered | None = None,
     provider: Provider | None = None,
+    bounds: Bounds = SHIPPED,
 ) -> FastAPI:
     """The feed over a store. ``secret``: at least 32 characters; it signs the sessions. meter: hears what it does.
 
     remembered: the live memory, of which a page asks why rules said nothing; None: that page is not there.
     provider:   where people may log in instead of here.
+    bounds:     how much, how often, how long.
     """
     gate = Gate(store, secret, clock)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         hub = Hub(store, clock, meter)
-        app.state.context = Context(store, gate, hub, clock, remembered, provider)
+        app.state.context = Context(store, gate, hub, clock, remembered, provider, bounds, meter or Meter())
         async with hub.running():
             yield
 
@@ -62,6 +76,8 @@ def create_app(
     app.include_router(outcomes_page.router)
     app.include_router(overview_page.router)
     app.include_router(subject_page.router)
+    app.include_router(unmasked.pages)
+    app.include_router(unmasked.router)
     if provider is not None:
         _log_in_elsewhere(app, provider, secret)
     _health(app, store)
@@ -132,6 +148,7 @@ def serve(
     remembered: Remembered | None = None,
     tls: tuple[Path, Path] | None = None,
     provider: Provider | None = None,
+    bounds: Bounds = SHIPPED,
 ) -> None:
     """Serve the feed until SIGTERM or Ctrl-C. Raises StoreError if the store is not made ready.
 
@@ -140,7 +157,7 @@ def serve(
     store = Store.open(store_url)
     try:
         config = uvicorn.Config(
-            create_app(store, secret=secret, meter=meter, remembered=remembered, provider=provider),
+            create_app(store, secret=secret, meter=meter, remembered=remembered, provider=provider, bounds=bounds),
             host=host,
             port=port,
             timeout_graceful_shutdown=STOP_S,

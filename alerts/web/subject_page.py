@@ -23,6 +23,7 @@ from alerts.web.desk import Desk
 from alerts.web.handles import subject_at
 from alerts.web.nearly import asking, remembered
 from alerts.web.pages import draw_page
+from alerts.web.unmasked import masked_again, unmasking
 from alerts.web.wording import Words
 from detectors.finding import Subject
 from detectors.ledger import LEDGERS
@@ -98,9 +99,18 @@ async def page(request: Request, desk: AtDesk, words: Speaks, subject: Asked) ->
     told = await run_sync(known, desk, subject)
     await run_sync(_viewed, desk, subject)
     memory = request.url.path.replace("/subjects/", "/memory/", 1) if context(request).remembered else ""
-    return draw_page(
-        request, "subject.html", words, told=subject_page(told, words, memory), account=desk.account, reads=True
+    via = request.path_params["name"].partition("/")[0]
+    words, unmask = await run_sync(unmasking, desk, via, words)
+    answer = draw_page(
+        request,
+        "subject.html",
+        words,
+        told=subject_page(told, words, memory),
+        unmask=unmask if subject.kind == "person" else None,
+        account=desk.account,
+        reads=True,
     )
+    return await run_sync(masked_again, answer, desk, via, request.url.path)
 
 
 def _viewed(desk: Desk, subject: Subject) -> None:

@@ -51,6 +51,7 @@ class Words:
 
     lang: Lang
     now: datetime
+    revealed: frozenset[str] = frozenset()  # persons who may be named in full: see alerts.reveal
 
     def __call__(self, key: str, **values: object) -> str:
         """The text of a key. "one|{n} many" is chosen by the value of ``n``. Raises KeyError if there is none."""
@@ -153,7 +154,13 @@ class Words:
 
     def person(self, pseudonym: str) -> str:
         """ "参保人 尾号 7F3A"."""
+        if pseudonym in self.revealed:
+            return self("subject.person.whole", id=pseudonym)
         return self("subject.person", tail=tail(pseudonym))
+
+    def tail(self, pseudonym: str) -> str:
+        """ "尾号 7F3A", where it is clear that a person is meant."""
+        return pseudonym if pseudonym in self.revealed else self("person.tail", tail=tail(pseudonym))
 
     def subject(self, kind: str, name: str) -> str:
         """Whom a lead is about, in words; composite ids (org/till, person/drug) part by part."""
@@ -163,9 +170,10 @@ class Words:
                 return self("subject.till", org=self.org(first), till=rest)
             case "org":
                 return self.org(first)
-            case "person" | "doctor" | "stay" | "group":
-                who = self(f"subject.{kind}", tail=tail(rest if kind == "stay" and rest else first))
-                return f"{self.org(first)} {self.person(rest)}" if _ORG.fullmatch(first) and kind == "person" else who
+            case "person":
+                return f"{self.org(first)} {self.person(rest)}" if _ORG.fullmatch(first) else self.person(first)
+            case "doctor" | "stay" | "group":
+                return self(f"subject.{kind}", tail=tail(rest if kind == "stay" and rest else first))
             case "trace_code":
                 return self("subject.trace_code", tail=code_tail(first))
             case "drug" if rest:
@@ -232,7 +240,7 @@ class Mask:
 
     def __call__(self, text: str) -> str:
         for person in self.persons:
-            text = text.replace(person, self.words("person.tail", tail=tail(person)))
+            text = text.replace(person, self.words.tail(person))
         for code in self.codes:
             text = text.replace(code, code_tail(code))
         return _ORG.sub(lambda found: self.words.org(found.group()), text)

@@ -14,9 +14,10 @@ import click
 
 from detectors.nearness import Known
 from detectors.rules import Rulebook
-from stream_app.settings import OidcSettings, Settings
+from stream_app.settings import FeedSettings, OidcSettings, Settings
 
 if TYPE_CHECKING:  # a command that does not serve need not load it
+    from alerts.web.bounds import Bounds
     from alerts.web.provider import Provider
 
 INTERRUPTED = 130
@@ -125,7 +126,14 @@ def feed(data: Path | None) -> None:
     if tls:
         _has_certificate(*tls)
     meter, remembered = FeedMeter(health), partial(_remembered, settings)
-    serve(settings.store.url, feed.host, feed.port, secret, meter, remembered, tls, _provider(settings.oidc))
+    provider, bounds = _provider(settings.oidc), _bounds(feed)
+    serve(settings.store.url, feed.host, feed.port, secret, meter, remembered, tls, provider, bounds)
+
+
+def _bounds(told: FeedSettings) -> "Bounds":
+    from alerts.web.bounds import Bounds
+
+    return Bounds(**told.model_dump(include=set(Bounds.__dataclass_fields__)))
 
 
 def _provider(told: OidcSettings) -> "Provider | None":

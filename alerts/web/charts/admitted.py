@@ -9,7 +9,7 @@ from typing import NamedTuple
 from alerts.web.charts import facts
 from alerts.web.charts.drawing import WIDTH, Axis, Chart, Drawing
 from alerts.web.charts.lanes import labelled
-from alerts.web.wording import CHINA, Words, tail
+from alerts.web.wording import CHINA, Words
 from detectors.finding import Evidence
 
 MOST_ROWS = 30
@@ -105,7 +105,7 @@ def _row(
 ) -> None:
     admission = patient.admission
     x = axis.x(admission.at)
-    drawing.text(0, y + 4, words("person.tail", tail=tail(admission.person)), "t1")
+    drawing.text(0, y + 4, words.tail(admission.person), "t1")
     if last is not None:
         before = last.admission.at
         drawing.path(f"M{axis.x(before):.1f} {y - ROW + 5:.1f}V{y:.1f}H{x - 5:.1f}", "ln2 dash")
@@ -132,7 +132,7 @@ def _table(patients: Sequence[Patient], words: Words) -> tuple[tuple[str, ...], 
     return tuple(
         (
             words.moment(patient.admission.at, seconds=True),
-            words("person.tail", tail=tail(patient.admission.person)),
+            words.tail(patient.admission.person),
             gap,
             patient.admission.facts.get("diag", ""),
             patient.admission.facts.get("dept", ""),

@@ -10,7 +10,7 @@ from alerts.web.charts.drawing import WIDTH, Axis, Chart, Drawing
 from alerts.web.charts.lanes import labelled
 from alerts.web.charts.status import HIGH as COLUMN
 from alerts.web.charts.status import MOST_DOTS, columns
-from alerts.web.wording import Words, tail
+from alerts.web.wording import Words
 from detectors.finding import Evidence, Figure
 
 LEFT, RIGHT = 132, 790
@@ -166,6 +166,6 @@ def _cells(event: Evidence, words: Words) -> tuple[str, ...]:
         facts.kind(event, words),
         facts.fact("inv_type", kind, words) if kind else "",
         event.facts.get("cnt", ""),
-        words("person.tail", tail=tail(event.person)) if event.person else "",
+        words.tail(event.person) if event.person else "",
         words.yuan(event.total_fen) if event.total_fen else "",
     )

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from alerts.web.charts import facts
 from alerts.web.charts.drawing import WIDTH, Axis, Chart, Drawing, wide
-from alerts.web.wording import Words, tail
+from alerts.web.wording import Words
 from detectors.finding import Evidence, Figure
 
 LEFT, RIGHT = 168, 838
@@ -188,7 +188,7 @@ def _sold(drawing: Drawing, lanes: Lanes, sale: Evidence, n: int, words: Words) 
     x, y = lanes.axis.x(sale.at), lanes.y(sale.org)
     drawing.disc(x, y, 5.5, css, words.moment(sale.at, seconds=True))
     said = f"{words.moment(sale.at)} {words('chart.chain.nth', n=n)}"
-    who = words("person.tail", tail=tail(sale.person)) if sale.person else ""
+    who = words.tail(sale.person) if sale.person else ""
     amount = words.yuan(sale.total_fen) if sale.total_fen else ""
     # the way comes from the upper left and goes on to the lower right: words stand at the upper right, else below
     at, end = (y - 22, "") if x + wide(said) < WIDTH else (y + 18, " e")
@@ -220,7 +220,7 @@ def chart_of(name: str, words: Words, drawing: Drawing, events: Sequence[Evidenc
                 words.moment(event.at, seconds=True),
                 facts.kind(event, words),
                 words.org(event.org),
-                words("person.tail", tail=tail(event.person)) if event.person else "",
+                words.tail(event.person) if event.person else "",
                 words.yuan(event.total_fen) if event.total_fen else "",
             )
             for event in events

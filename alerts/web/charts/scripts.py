@@ -6,7 +6,7 @@ from alerts.web.charts import facts
 from alerts.web.charts.drawing import WIDTH, Axis, Chart, Drawing
 from alerts.web.charts.lanes import labelled
 from alerts.web.charts.status import HIGH, columns
-from alerts.web.wording import Words, tail
+from alerts.web.wording import Words
 from detectors.finding import Evidence
 
 LEFT, RIGHT = 118, 838
@@ -48,7 +48,7 @@ def _by_person(
     _ticks(drawing, axis, TOP + LANE * len(persons), words)
     for n, person in enumerate(persons):
         y = TOP + LANE * (n + 0.5)
-        drawing.text(0, y + 4, words("person.tail", tail=tail(person)) if person else "—", "tb")
+        drawing.text(0, y + 4, words.tail(person) if person else "—", "tb")
         drawing.line(LEFT - 8, y, WIDTH, y, "ln2")
         taken: list[float] = []
         for script in (script for script in written if script.person == person):
@@ -120,7 +120,7 @@ def _cells(event: Evidence, words: Words) -> tuple[str, ...]:
         words.moment(event.at, seconds=True),
         facts.kind(event, words),
         words.org(event.org),
-        words("person.tail", tail=tail(event.person)) if event.person else "",
+        words.tail(event.person) if event.person else "",
         event.facts.get("rxno", ""),
         event.facts.get("items", ""),
         words.yuan(event.total_fen) if event.total_fen else "",

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from alerts.web.charts.drawing import WIDTH, Axis, Chart, Drawing
 from alerts.web.charts.lanes import chart_of, labelled
-from alerts.web.wording import CHINA, Words, tail
+from alerts.web.wording import CHINA, Words
 from detectors.finding import Evidence, Figure
 
 LEFT, RIGHT = 118, 838
@@ -97,6 +97,6 @@ def _patients(drawing: Drawing, axis: Axis, patients: Sequence[Evidence], since:
     for patient in sorted(patients, key=lambda event: event.at)[:MOST_PATIENTS]:
         begin = max(axis.since, patient.at)
         end = max(since, patient.at) + DAY
-        drawing.text(0, y + 4, words("person.tail", tail=tail(patient.person)), "t1 t11")
+        drawing.text(0, y + 4, words.tail(patient.person), "t1 t11")
         drawing.box(axis.x(begin), y - 3, axis.x(end) - axis.x(begin), 6, "fred")
         y += ROW

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from alerts.web.charts import facts
 from alerts.web.charts.drawing import WIDTH, Axis, Chart, Drawing
-from alerts.web.wording import Words, tail
+from alerts.web.wording import Words
 from detectors.finding import Evidence
 
 MOST_ROWS = 30
@@ -120,7 +120,7 @@ def _row(
 ) -> None:
     mark = "fred" if before else "fi"
     x = axis.x(card.at)
-    drawing.text(0, y + 4, words("person.tail", tail=tail(card.person)), "t1")
+    drawing.text(0, y + 4, words.tail(card.person), "t1")
     if last is not None:
         drawing.path(f"M{axis.x(last.at):.1f} {y - ROW + 5:.1f}V{y:.1f}H{x - 5:.1f}", "ln2 dash")
         drawing.text(axis.x(last.at) - 5, y + 4, words.long(card.at - last.at), "t3 t11 e")
@@ -154,7 +154,7 @@ def _table(cards: Sequence[Evidence], before: set[str], words: Words) -> tuple[t
     return tuple(
         (
             words.moment(card.at, seconds=True),
-            words("person.tail", tail=tail(card.person)),
+            words.tail(card.person),
             gap,
             card.facts.get("items", ""),
             words.yuan(card.total_fen),
