@@ -129,7 +129,13 @@ def run_worker(settings: Settings) -> None:
                 waiting.pop((tp.topic, tp.partition), None)
         if dog.is_stuck(waiting):
             partitions = sorted(f"{topic}/{number}" for topic, number in waiting)
-            log.critical("worker.reads_nothing", partitions=partitions, todo="ends, to be started again")
+            log.critical(
+                "worker.reads_nothing",
+                partitions=partitions,
+                reading=consumer.reading(),
+                tasks=watchdog.where_tasks_stand(),
+                todo="ends, to be started again",
+            )
             os._exit(1)  # an orderly stop would wait for what is stuck
 
     # Faust's own annotations name the stream's protocol, which lacks noack()

@@ -203,6 +203,22 @@ class Consumer(driver.Consumer):
         """Has something of it been delivered that is not acknowledged yet?"""
         return bool(self._delivered.get(tp))
 
+    def reading(self) -> dict[str, object]:
+        """How reading stands, for whoever asks why nothing comes."""
+        fetcher = cast(faust.App, self.app)._fetcher
+        return {
+            "flow_active": self.flow_active,
+            "may_resume": self.can_resume_flow.is_set(),
+            "suspended": self.suspend_flow.is_set(),
+            "active": len(self._get_active_partitions()),
+            "paused": len(self._paused_partitions),
+            "buffered": len(self._buffered_partitions),
+            "in_hand": sum(map(bool, self._delivered.values())),
+            "generation": self.app.consumer_generation_id,
+            "rebalancing": self.app.rebalancing,
+            "fetcher": f"{fetcher.state}{'' if fetcher.crash_reason is None else f': {fetcher.crash_reason!r}'}",
+        }
+
     # -- acknowledging
 
     def ack(self, message: Message) -> bool:

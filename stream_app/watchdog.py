@@ -5,7 +5,9 @@ and of some or all of them nothing fetched any more, while others went on. What 
 ending is always safe.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -50,3 +52,17 @@ def behind(kafka: KafkaSettings, assigned: Iterable[Partition]) -> dict[Partitio
         return waiting
     finally:
         consumer.close()
+
+
+def where_tasks_stand() -> list[str]:
+    """Of each task of the running loop, the innermost line of a coroutine that it waits in."""
+    return sorted(f"{task.get_name()}: {_innermost(task.get_coro())}" for task in asyncio.all_tasks())
+
+
+def _innermost(coroutine: Any) -> str:
+    """Any: a coroutine, a generator or what they wait for; each names its own parts otherwise."""
+    frame = None
+    while coroutine is not None:
+        frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None) or frame
+        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "ag_await", None)
+    return f"{frame.f_code.co_qualname}:{frame.f_lineno}" if frame else "?"

@@ -1,10 +1,12 @@
 """What tells that a worker is stuck: real Kafka."""
 
+import asyncio
+
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from stream_app import topics
 from stream_app.settings import KafkaSettings
-from stream_app.watchdog import LOOKS, Watchdog, behind
+from stream_app.watchdog import LOOKS, Watchdog, behind, where_tasks_stand
 from tests.live.servers import fresh_prefix
 
 
@@ -38,3 +40,18 @@ def test_not_stuck_is_who_moves_or_has_nothing_to_read() -> None:
     dog = Watchdog()
     looks = [{("claims", 1): 7}, {("claims", 1): 8}, {}, {("claims", 1): 8}, {("claims", 1): 8}]
     assert not any(dog.is_stuck(look) for look in looks)
+
+
+def test_its_last_words_name_the_line_that_each_task_waits_in() -> None:
+    async def waiting_for_nobody() -> None:
+        await asyncio.Event().wait()
+
+    async def scene() -> list[str]:
+        task = asyncio.create_task(waiting_for_nobody(), name="one")
+        await asyncio.sleep(0)
+        try:
+            return where_tasks_stand()
+        finally:
+            task.cancel()
+
+    assert any(line.startswith("one: Event.wait:") for line in asyncio.run(scene()))
