@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, String, and_, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, String, and_, case, func, or_, select, text
 
 from alerts import tables as t
 from alerts.deadlines import CHINA, USUAL, Limits, due_on
@@ -158,9 +158,10 @@ def _waiting(db: Connection, mine: Sequence[ColumnElement[bool]], now: datetime,
 def _untouched(db: Connection, mine: Sequence[ColumnElement[bool]], now: datetime, limits: Limits) -> tuple[int, int]:
     """Leads that stand, do not rest, and that nobody has touched: how many, and how many too long."""
     a = t.alert.c
-    query = select(func.count()).select_from(t.alert.outerjoin(t.casework)).where(*mine, *untouched(now))
     late = or_(*(and_(a.level_rank == level.rank, a.raised_at < overdue_before(level, now, limits)) for level in Level))
-    return db.execute(query).scalar_one(), db.execute(query.where(late)).scalar_one()
+    counted = select(func.count(), func.count(case((late, 1)))).select_from(t.alert.outerjoin(t.casework))
+    number, too_long = db.execute(counted.where(*mine, *untouched(now))).one()
+    return number, too_long
 
 
 def untouched(now: datetime) -> tuple[ColumnElement[bool], ...]:
@@ -190,7 +191,7 @@ def _at_stake(db: Connection, mine: Sequence[ColumnElement[bool]]) -> int:
 def _steps(db: Connection, mine: Sequence[ColumnElement[bool]], year: datetime) -> Iterator[Step]:
     """Each step holds those of the steps after it, but for leads that skipped one."""
     a, w, m = t.alert.c, t.casework.c, t.measure.c
-    joined = t.alert.outerjoin(t.casework)
+    every, worked = t.alert.outerjoin(t.casework), t.casework.join(t.alert)  # most leads nobody has touched
     recovered = select(m.alert_id, func.sum(m.amount_fen).label("fen")).where(m.kind.in_(sorted(RECOVERED)))
     back = recovered.group_by(m.alert_id).having(func.sum(m.amount_fen) > 0).subquery()
     taken = select(m.alert_id)
@@ -203,7 +204,7 @@ def _steps(db: Connection, mine: Sequence[ColumnElement[bool]], year: datetime) 
         ("disposed", w.alert_id.in_(taken)),
     )
     for name, reached in steps:
-        query = select(func.count(), func.sum(a.amount_at_risk_fen)).select_from(joined)
+        query = select(func.count(), func.sum(a.amount_at_risk_fen)).select_from(every if name == "raised" else worked)
         number, fen = db.execute(query.where(*mine, a.raised_at >= year, reached)).one()
         yield Step(name, number, int(fen or 0))
     query = select(func.count(), func.sum(back.c.fen)).select_from(t.alert.join(back, back.c.alert_id == a.alert_id))

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from alerts import tables as t
 from alerts.deadlines import CHINA
 from alerts.life import State
-from alerts.store import Store, within
+from alerts.store import OFF_INDEX, Store, within
 from detectors.finding import Level
 
 DAILY = 12  # screens/01-feed: what one desk of a county got through; a bureau sets its own
@@ -20,7 +20,8 @@ def done_today(store: Store, areas: Sequence[str], now: datetime) -> int:
     a, w = t.alert.c, t.casework.c
     midnight = datetime.combine(now.astimezone(CHINA).date(), time(), CHINA)
     query = select(a.areas).join(t.casework, w.alert_id == a.alert_id)
-    moved = query.where(w.changed_at >= midnight, w.state != State.NEW)
+    grave = (a.level_rank + OFF_INDEX).in_(sorted(level.rank for level in COUNTED))  # few were moved, many are grave
+    moved = query.where(w.changed_at >= midnight, w.state != State.NEW, grave)
     with store.engine.connect() as db:
-        found = db.execute(moved.where(a.level_rank.in_(sorted(level.rank for level in COUNTED)))).scalars()
+        found = db.execute(moved).scalars()
         return sum(within(named.split(), areas) for named in found)

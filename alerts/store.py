@@ -34,6 +34,7 @@ from sqlalchemy import (
     Integer,
     Row,
     Select,
+    String,
     Table,
     and_,
     case,
@@ -126,6 +127,7 @@ class Overdue(NamedTuple):
 
 
 EVERYTHING = Filter()
+MOST_COUNTS = 64  # of choices whose alerts are counted already
 
 
 class Inhibitor(Struct, frozen=True):
@@ -312,6 +314,7 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._counts: dict[Filter, _Counted] = {}
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -369,15 +372,29 @@ class Store:
     def facets(self, of: Filter = EVERYTHING) -> Facets:
         """Counts by level, detector and state; see Facets."""
         rest = replace(of, levels=frozenset(), detectors=frozenset(), statuses=frozenset(), inhibited=None)
+        with self.engine.connect() as db:
+            return _facets(self._counted(db, rest), of)
+
+    def _counted(self, db: Connection, rest: Filter) -> "_Groups":
+        """Each group of alerts once, and how many. Counted anew only if something has changed since the last time."""
+        key, seq = replace(rest, now=None), db.execute(_LAST_CHANGE).scalar_one_or_none()
+        known = self._counts.get(key)
+        if known is not None and known.seq == seq and not _snooze_ended(db, known.now, rest.now):
+            return known.groups
+        groups = self._count(db, rest)
+        if len(self._counts) >= MOST_COUNTS:
+            self._counts.clear()
+        self._counts[key] = _Counted(seq, rest.now, groups)
+        return groups
+
+    def _count(self, db: Connection, rest: Filter) -> "_Groups":
         plain = replace(rest, now=None, areas=()) == EVERYTHING  # then an index answers it alone
         wanted = [*conditions(replace(rest, areas=())), *_named_areas(rest.areas)]
-        level = t.alert.c.level_rank if plain else t.alert.c.level_rank + _OFF_INDEX
+        level = t.alert.c.level_rank if plain else t.alert.c.level_rank + OFF_INDEX
         # by position: the moment is a parameter, and PostgreSQL takes no two of them for the same expression
-        groups = (level, t.alert.c.detector, _state(of.now), t.alert.c.inhibited_by.is_not(None))
+        groups = (level, t.alert.c.detector, _state(rest.now), t.alert.c.inhibited_by.is_not(None))
         query = select(*groups, func.count()).where(*wanted).group_by(*map(text, "1234"))
-        with self.engine.connect() as db:
-            counted = [(tuple(Level)[rank], *others) for rank, *others in db.execute(query)]
-        return _facets(counted, of)
+        return [(tuple(Level)[rank], *others) for rank, *others in db.execute(query)]
 
     def detail(self, alert_id: str, *, areas: Sequence[str] = (), history: int = 200) -> Detail | None:
         """One alert with its evidence and its newest history; None if there is none within the areas."""
@@ -714,13 +731,14 @@ _LEADS = select(
 
 # Added to a column it takes the column's indexes out of the planner's choice: an engine that walks one of them to save
 # a sort, but has to look up and turn down nearly every row, takes five times as long as one that reads them all.
-_OFF_INDEX = literal_column("0", Integer)
+OFF_INDEX, OFF_TEXT_INDEX = literal_column("0", Integer), literal_column("''", String)
 
 
 def _ordered(order: Order, of: Filter) -> list[ColumnElement[object]]:
     first, *others = _KEYS[order]
     rare = (_is_rare(of) or of.statuses == {"snoozed"} or of.inhibited is True) and order is Order.GRAVEST
-    return [column.desc() for column in ((first + _OFF_INDEX) if rare else first, *others)]
+    rare = rare or bool(of.org or of.subject_id)
+    return [column.desc() for column in ((first + OFF_INDEX) if rare else first, *others)]
 
 
 def _is_rare(of: Filter) -> bool:
@@ -736,7 +754,7 @@ def conditions(of: Filter) -> Iterator[ColumnElement[bool]]:
     if of.detectors:
         yield a.detector.in_(sorted(of.detectors))
     if of.statuses:
-        yield _in_state(of.statuses, of.now)
+        yield _in_state(of.statuses, of.now, is_rare=bool(of.org or of.subject_id))
     if of.inhibited is not None:
         yield a.inhibited_by.is_not(None) if of.inhibited else a.inhibited_by.is_(None)
     if of.subject_kind:
@@ -790,12 +808,13 @@ def _is_overdue(of: Overdue) -> ColumnElement[bool]:
     return or_(worked, and_(a.status == "open", a.alert_id.not_in(_WORKED), or_(*late)))
 
 
-def _in_state(states: frozenset[State], now: datetime | None) -> ColumnElement[bool]:
+def _in_state(states: frozenset[State], now: datetime | None, *, is_rare: bool) -> ColumnElement[bool]:
     """An open alert is snoozed while ``snoozed_until`` lies ahead; without a moment none is."""
     a = t.alert.c
-    stands = a.status.in_(sorted({"withdrawn" if state == "withdrawn" else "open" for state in states}))
+    status = a.status + OFF_TEXT_INDEX if is_rare else a.status
+    stands = status.in_(sorted({"withdrawn" if state == "withdrawn" else "open" for state in states}))
     if now is None:
-        return a.status.in_(sorted(states))
+        return status.in_(sorted(states))
     if "open" in states and "snoozed" not in states:
         return and_(stands, or_(a.status != "open", a.snoozed_until.is_(None), a.snoozed_until <= now))
     if "snoozed" in states and "open" not in states:
@@ -867,8 +886,34 @@ def _beyond(order: Order, cursor: str) -> ColumnElement[bool]:
     return tuple_(*_KEYS[order]) < tuple_(*values)
 
 
-def _facets(counted: Iterable[tuple[str, str, str, bool, int]], of: Filter) -> Facets:
-    """counted: level, detector, state, whether inhibited, how many."""
+_Groups = Sequence[tuple[str, str, str, bool, int]]  # level, detector, state, whether inhibited, how many
+
+
+class _Counted(NamedTuple):
+    """seq: of the last change before it was counted. now: which snoozes were in force; None: it was not asked."""
+
+    seq: int | None
+    now: datetime | None
+    groups: _Groups
+
+
+_LAST_CHANGE = (
+    select(t.alert_event.c.seq)
+    .where(t.alert_event.c.kind.in_((*CHANGES, *BESIDE)))
+    .order_by(t.alert_event.c.seq.desc())
+    .limit(1)
+)
+
+
+def _snooze_ended(db: Connection, then: datetime | None, now: datetime | None) -> bool:
+    """Are other snoozes in force now?"""
+    if then is None or now is None:
+        return then is not now
+    until, (first, last) = t.alert.c.snoozed_until, sorted((then, now))
+    return db.execute(select(until).where(until > first, until <= last).limit(1)).first() is not None
+
+
+def _facets(counted: _Groups, of: Filter) -> Facets:
     chosen = ({level.value for level in of.levels}, of.detectors, of.statuses)
     groups: tuple[dict[str, int], dict[str, int], dict[str, int]] = ({}, {}, {})
     total = 0

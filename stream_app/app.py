@@ -20,6 +20,7 @@ from uuid import uuid4
 import faust
 import msgspec
 import structlog
+from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # has no types
 from confluent_kafka import KafkaException, Producer
 
 from alerts import keeper
@@ -117,9 +118,14 @@ def run_worker(settings: Settings) -> None:
         metrics.REBALANCES.inc()
 
     async def watch_over() -> None:
+        consumer = cast(transport.Consumer, app.consumer)  # ours, whatever Faust declares
+        try:
+            consumer.check_membership()  # reading asks, too, but not while it waits for partitions
+        except KafkaError as error:
+            log.critical("worker.lost_its_group", why=str(error)[:300], todo="ends, to be started again")
+            os._exit(1)
         if heard["at"] == float("inf"):
             return  # at work, perhaps on what waits for a server that is away
-        consumer = cast(transport.Consumer, app.consumer)  # ours, whatever Faust declares
         assigned = [tp for tp in consumer.assignment() if tp.topic in topics.EVENTS]
         waiting = await asyncio.to_thread(
             watchdog.behind, settings.kafka, [(tp.topic, tp.partition) for tp in assigned]
@@ -132,7 +138,7 @@ def run_worker(settings: Settings) -> None:
             log.critical(
                 "worker.reads_nothing",
                 partitions=partitions,
-                reading=consumer.reading(),
+                reading=consumer.reading(tp for tp in assigned if (tp.topic, tp.partition) in waiting),
                 tasks=watchdog.where_tasks_stand(),
                 todo="ends, to be started again",
             )

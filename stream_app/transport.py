@@ -21,7 +21,7 @@ beyond; what was delivered and not acknowledged is read again after a restart or
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -31,6 +31,7 @@ import faust
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor  # type: ignore[import-untyped]  # as above
 from aiokafka.errors import ConsumerStoppedError  # type: ignore[import-untyped]  # as above
 from faust.auth import SASLCredentials, SSLCredentials
+from faust.exceptions import ConsumerNotStarted
 from faust.serializers.codecs import Codec
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
@@ -120,6 +121,7 @@ class Consumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Faust's own, passed on
         super().__init__(*args, **kwargs)
         self._delivered: dict[TP, deque[Message]] = {}
+        self._done_to: dict[TP, int] = {}  # the offset behind what is acknowledged without a gap
         self._reread: dict[TP, int] = {}  # the offsets just asked for once more
 
     def _new_consumer_thread(self) -> "ConsumerThread":
@@ -151,6 +153,7 @@ class Consumer(driver.Consumer):
                 yield message
 
     async def _fetch(self) -> Mapping[TP, Sequence[Record]]:
+        self.check_membership()
         active = self._get_active_partitions()
         if not active:
             await self.sleep(PAUSED_POLL_S)
@@ -158,6 +161,15 @@ class Consumer(driver.Consumer):
         # a partition that is resumed joins only the next fetch, so while one is paused none may wait for long
         timeout = PAUSED_POLL_S if self._buffered_partitions else IDLE_POLL_S
         return await self._getmany(active_partitions=active, timeout=timeout)
+
+    def check_membership(self) -> None:
+        """Raises KafkaError if we are no member of the group any more, and never will be again.
+
+        aiokafka gives up on answers that it cannot make sense of, such as a broker's that is still starting, and tells
+        those who ask it for messages; Faust asks its inner parts, and would wait for ever.
+        """
+        with suppress(ConsumerNotStarted):
+            cast(ConsumerThread, self._thread)._ensure_consumer()._coordinator.check_errors()
 
     async def _message(self, tp: TP, records: Sequence[Record]) -> ConsumerMessage | None:
         expected = self._read_offset[tp]
@@ -203,10 +215,11 @@ class Consumer(driver.Consumer):
         """Has something of it been delivered that is not acknowledged yet?"""
         return bool(self._delivered.get(tp))
 
-    def reading(self) -> dict[str, object]:
-        """How reading stands, for whoever asks why nothing comes."""
+    def reading(self, stuck: Iterable[TP]) -> dict[str, object]:
+        """How reading stands, for whoever asks why nothing comes of some partitions."""
         fetcher = cast(faust.App, self.app)._fetcher
         return {
+            "stuck": {f"{tp.topic}/{tp.partition}": self._standing(tp) for tp in stuck},
             "flow_active": self.flow_active,
             "may_resume": self.can_resume_flow.is_set(),
             "suspended": self.suspend_flow.is_set(),
@@ -217,6 +230,20 @@ class Consumer(driver.Consumer):
             "generation": self.app.consumer_generation_id,
             "rebalancing": self.app.rebalancing,
             "fetcher": f"{fetcher.state}{'' if fetcher.crash_reason is None else f': {fetcher.crash_reason!r}'}",
+        }
+
+    def _standing(self, tp: TP) -> dict[str, object]:
+        """What aiokafka holds of it: position, whether it is paused, whether something fetched waits to be taken."""
+        client = cast(ConsumerThread, self._thread)._ensure_consumer()
+        state = client._subscription.subscription.assignment.state_value(tp)
+        if state is None:
+            return {"assigned": False}
+        return {
+            "position": state._position,
+            "paused": state.paused,
+            "fetched": type(client._fetcher._records.get(tp)).__name__,
+            "read_to": self._read_offset.get(tp),
+            "in_flight": len(client._fetcher._in_flight),
         }
 
     # -- acknowledging
@@ -230,10 +257,17 @@ class Consumer(driver.Consumer):
         self._acked[tp].clear()
         self._acked_index[tp].clear()
         delivered = self._delivered.get(tp, deque())
-        offset = None
         while delivered and delivered[0].acked:
-            offset = delivered.popleft().offset + 1
-        return offset
+            self._done_to[tp] = delivered.popleft().offset + 1
+        return self._done_to.get(tp)
+
+    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
+        """Faust believes in a commit that came to nothing, too: so that it is tried again, it is told otherwise."""
+        before = {tp: self._committed_offset[tp] for tp in offsets}
+        if await super()._commit_offsets(offsets, start_new_transaction):
+            return True
+        self._committed_offset.update(before)
+        return False
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Forget what was delivered: a late acknowledgement must not commit under the next assignment."""
@@ -241,11 +275,13 @@ class Consumer(driver.Consumer):
             await asyncio.wait_for(self.commit(), COMMIT_WITHIN_S)
         for tp in revoked:
             self._delivered.pop(tp, None)
+            self._done_to.pop(tp, None)
         await super().on_partitions_revoked(revoked)
 
     async def perform_seek(self) -> None:
         """Go back to what is committed."""
         self._delivered.clear()
+        self._done_to.clear()
         self._reread.clear()
         await super().perform_seek()
 

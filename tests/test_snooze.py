@@ -78,6 +78,20 @@ def test_a_snoozed_subject_stands_under_its_own_filter(store: Store) -> None:
     assert store.facets(Filter(now=NOON)).statuses == {"open": 1, "snoozed": 2}
 
 
+def test_what_was_counted_before_is_counted_anew_once_something_changed(store: Store) -> None:
+    def counted(now: datetime) -> dict[str, int]:
+        return store.facets(Filter(now=now)).statuses
+
+    tell(store, MAY)
+    assert counted(NOON) == {"open": 1}
+    tell(store, JUNE)
+    assert counted(NOON) == {"open": 2}
+    until = rest(store, who()).until
+    assert counted(NOON) == {"snoozed": 2}
+    assert counted(until) == {"open": 2}, "nothing was written meanwhile: the clock decides"
+    assert counted(NOON) == {"snoozed": 2}
+
+
 def test_for_other_programs_a_snoozed_alert_is_open(store: Store) -> None:
     tell(store, MAY)
     before = list(store.bodies()), [m.value for m in pending(store, "alerts")]

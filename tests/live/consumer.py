@@ -1,6 +1,8 @@
 """A process that reads batches and writes down what it has seen; ``test_transport.py`` kills it.
 
-python -m tests.live.consumer ADDRESS GROUP TOPIC OUT [--never-ack | --raise-at N | --drops]
+python -m tests.live.consumer ADDRESS GROUP TOPIC OUT [FLAG]
+
+FLAG: --never-ack, --raise-at N, --drops, --commits-in-vain, --loses-group
 """
 
 import asyncio
@@ -10,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from aiokafka.errors import KafkaError
 from faust.streams import Stream
 from faust.types import TP, StreamT
 
@@ -33,12 +36,41 @@ class Dropping(transport.Consumer):
         return found
 
 
+class Lost(transport.Consumer):
+    """After its first messages its membership of the group ends by an error, as aiokafka's does now and then."""
+
+    async def _fetch(self) -> Mapping[TP, Sequence[Any]]:
+        found = await super()._fetch()
+        if found:
+            coordinator = self._thread._ensure_consumer()._coordinator
+            coordinator._coordination_task.cancel()
+            coordinator._coordination_task = asyncio.get_running_loop().create_future()
+            coordinator._coordination_task.set_exception(KafkaError("as the test wants it"))
+        return found
+
+
+class InVain(transport.Consumer):
+    """Its first commit comes to nothing, as one does that was on its way while the group was shared out anew."""
+
+    _tried = False
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        if self._tried:
+            return bool(await super()._commit(offsets))
+        self._tried = True
+        return False
+
+
 def main(address: str, group: str, topic: str, out: str, *flags: str) -> None:
     app = transport.make_app(Settings(kafka=KafkaSettings(bootstrap=address, group=group)))
     seen = Path(out).open("ab", buffering=0)  # noqa: SIM115 - open for as long as the process lives
 
     if "--drops" in flags:
         transport.Transport.Consumer = Dropping
+    if "--commits-in-vain" in flags:
+        transport.Transport.Consumer = InVain
+    if "--loses-group" in flags:
+        transport.Transport.Consumer = Lost
     raise_at = flags[1].encode() if "--raise-at" in flags else b""
 
     async def watch(stream: StreamT[transport.Batch]) -> None:

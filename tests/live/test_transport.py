@@ -181,6 +181,26 @@ def test_the_committed_offset_is_the_one_after_the_last_acknowledged(kafka: str,
         assert set(group.seen().values()) == {1}
 
 
+def test_a_commit_that_came_to_nothing_is_tried_again(kafka: str, topic: str, tmp_path: Path) -> None:
+    """What was read stayed uncommitted where nothing came after it, and a healthy worker was taken for stuck."""
+    with readers(kafka, topic, tmp_path) as group:
+        send(kafka, topic, range(1_000))
+        group.start("--commits-in-vain")
+        eventually(lambda: group.read_all(range(1_000)), "every message was read")
+        eventually(lambda: group.committed() == group.ends(), "and committed")
+
+
+def test_a_reader_that_lost_its_group_for_good_ends(kafka: str, topic: str, tmp_path: Path) -> None:
+    """It went on without ever reading again; ended, it is started anew."""
+    with readers(kafka, topic, tmp_path) as group:
+        send(kafka, topic, range(1_000))
+        lost = group.start("--loses-group")
+        eventually(lambda: lost.process.poll() is not None, "it has ended")
+        assert lost.process.returncode == 1
+        group.start()
+        eventually(lambda: group.read_all(range(1_000)), "another one read everything")
+
+
 def test_a_reader_that_starts_again_begins_with_the_next_message(kafka: str, topic: str, tmp_path: Path) -> None:
     with readers(kafka, topic, tmp_path) as group:
         for part in range(3):
