@@ -1,9 +1,9 @@
 """Events and records as short rows of bytes, the way Redis keeps them.
 
 A row is a JSON array, values in the order of the fields. Names, which are most of an event on the wire, are left out,
-so is what follows the last value that says anything, and moments are seconds since 1970 where that says all. What the
-key of the file says already is left out too, and the rest is pressed with a dictionary that knows how rows look
-(docs/decisions/s-bytes.md). Rows of schema 1, which were the text alone, with moments as text, are still read.
+so is what follows the last value that says anything, and moments of events are seconds since 1970 where that says all.
+Of a row that is kept for long what its file's key says is left out too, and the rest is pressed with a dictionary that
+knows how rows look (docs/decisions/s-bytes.md). Rows of schema 1, the text alone, with moments as text, are still read.
 """
 
 import threading
