@@ -41,7 +41,7 @@ from detectors.memory import Missing, View, Wake, with_record
 from detectors.unit import places_of
 from detectors.wire import seal_of
 from stream_app import metrics
-from stream_app.rows import READABLE, SCHEMA, happened_at, pack, pressed, text_of, unpack
+from stream_app.rows import READABLE, SCHEMA, happened_at, pressed, text_of, unpack
 from stream_app.settings import SettingsError
 
 NEWS_KEPT = 100_000  # changes of reference records a worker may miss before it forgets all it knows of them
@@ -51,6 +51,7 @@ MOST_WAKES = 200_000  # that a worker knows to be kept already
 MOST_FILES = 200_000  # in each of two generations of a worker's replica
 HOMES = (PERSON.name, DESK.name)
 Where = tuple[str, str]  # a Place; as a plain tuple it is made several times as fast, and several times an event
+LONG = timedelta(days=100)  # rows that are kept so long are pressed: 98 % of a memory that is full
 WHOLE = (VISIT.name, CODE.name)  # forgotten as a whole: judged as a whole, however long they last
 
 # ARGV: prefix, blob {now, news seen, [file, seen, [rows]]..., [subjects whose records are among the rows]}, the most
@@ -195,19 +196,19 @@ class Memory:
             return
         if ledger.rows is None:
             _keep(file, row)
-            yield pressed(written.get(id(row)) or written.setdefault(id(row), text_of(row)), key)
+            yield _row(ledger, key, written.get(id(row)) or written.setdefault(id(row), text_of(row)))
             return
         for part in ledger.rows(row.event if fallen else row, key):
             if not (ledger.sign and file.knows(part)):
                 kept = Fallen(part, row.lines) if fallen else part
                 _keep(file, kept)
-                yield pack(kept, key)
+                yield _row(ledger, key, text_of(kept))
 
     def learn(self, records: Sequence[Record]) -> None:
         touched: dict[Where, tuple[File | None, list[bytes]]] = {}
         for record in records:
             for place in places_of(record):
-                touched.setdefault(place, (None, []))[1].append(pack(record, place.key))
+                touched.setdefault(place, (None, []))[1].append(text_of(record))
         for some in _chunks(list(touched.items()), NEWS_KEPT // 2):
             self._trip(dict(some), 0, [_name(place) for place, _ in some])
 
@@ -429,6 +430,11 @@ def _keep(file: File, row: Any) -> None:
         file.strike(row)
     else:
         file.add(row)
+
+
+def _row(ledger: Ledger, key: str, text: bytes) -> bytes:
+    """As it stands in Redis: what goes in a month or two is not worth the time that pressing takes."""
+    return pressed(text, key) if ledger.keep >= LONG else text
 
 
 def _keep_rows(file: File, rows: Iterable[bytes], key: str) -> None:

@@ -5,7 +5,8 @@ than anything may be late, and to judge an event again is always safe. Rare, and
 moment the record holds from.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,6 +32,8 @@ from stream_app.settings import KafkaSettings
 
 ANSWER_WITHIN_S = 10.0
 AT_ONCE = 1_000  # messages
+Name = tuple[str, str]  # what of, and its code
+ANYTHING: Name = ("", "")
 FUTURE_CLOCK = timedelta(minutes=10)  # so much may biz_time be ahead of the broker: SPEC 3.1
 
 
@@ -81,6 +84,48 @@ def _about(record: Record) -> Callable[[Any], bool]:
             return lambda event: False
 
 
+def concern(records: Iterable[Record]) -> Callable[[Any], bool]:
+    """Which events any of the records says something about. Any: an Event of any kind.
+
+    Each event is tried with those only that name what it names: a directory that is sent anew has thousands.
+    """
+    naming: defaultdict[Name, list[Callable[[Any], bool]]] = defaultdict(list)
+    for record in records:
+        naming[_named_by(record)].append(concerns(record))
+    return lambda event: any(one(event) for name in _names_in(event) for one in naming.get(name, ()))
+
+
+def _named_by(record: Record) -> Name:
+    """One thing that every event names which the record concerns."""
+    match record:
+        case OrgRecord():
+            return ("org", record.org)
+        case DrugRecord() | ItemRecord() | MappingRecord():
+            return ("item", record.item)
+        case DeviceRecord():
+            return ("device", record.device)
+        case DoctorRecord():
+            return ("doctor", record.doctor)
+        case CalendarRecord():
+            return ("day", record.day.isoformat())
+        case ExceptionRecord() if record.item or record.person or record.org:
+            kind = "item" if record.item else "person" if record.person else "org"
+            return (kind, record.item or record.person or record.org)
+        case _:
+            return ANYTHING
+
+
+def _names_in(event: Any) -> Iterator[Name]:
+    """Any: an Event of any kind."""
+    yield ("org", event.org)
+    yield ("device", event.device)
+    yield ("person", getattr(event, "person", ""))
+    yield ("day", day_of(event.happened_at).isoformat())
+    yield from (("item", item) for item in _items(event))
+    yield from (("doctor", doctor) for doctor in _doctors(event))
+    yield ANYTHING
+
+
 def _items(event: Any) -> set[str]:
     return {getattr(event, "item", "")} | {line.item for line in getattr(event, "lines", ())}
 
@@ -94,11 +139,11 @@ def recalled(kafka: KafkaSettings, records: Sequence[Record]) -> Iterator[list[A
 
     Any: Events. Raises KafkaException when the broker is away or does not answer.
     """
-    wanted = [concerns(record) for record in records]
+    wanted = concern(records)
     since = min(map(since_of, records)) - FUTURE_CLOCK
     for messages in _messages(kafka, since):
         events = [event for message in messages if (event := _event(message.value())) is not None]
-        if found := [event for event in events if any(one(event) for one in wanted)]:
+        if found := [event for event in events if wanted(event)]:
             yield found
 
 

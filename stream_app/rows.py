@@ -1,9 +1,9 @@
 """Events and records as short rows of bytes, the way Redis keeps them.
 
 A row is a JSON array, values in the order of the fields. Names, which are most of an event on the wire, are left out,
-so is what follows the last value that says anything, and moments are seconds since 1970 where that says all. What the
-key of the file says already is left out too, and the rest is pressed with a dictionary that knows how rows look
-(docs/decisions/s-bytes.md). Rows of schema 1, which were the text alone, with moments as text, are still read.
+so is what follows the last value that says anything, and moments of events are seconds since 1970 where that says all.
+Of a row that is kept for long what its file's key says is left out too, and the rest is pressed with a dictionary that
+knows how rows look (docs/decisions/s-bytes.md). Rows of schema 1, the text alone, with moments as text, are still read.
 """
 
 import threading
@@ -30,6 +30,7 @@ from detectors.event import (
     OnShelf,
     Open,
     Price,
+    Record,
     Reference,
     RxLine,
 )
@@ -69,16 +70,11 @@ class _Press(threading.local):
 _press = _Press()
 
 
-def pack(row: Any, key: str) -> bytes:
-    """An Event, a Record or a Fallen as it stands in the file with this key. Equal content, equal bytes.
+def text_of(row: Any) -> bytes:
+    """An Event, a Record or a Fallen, whatever file it stands in. Equal content, equal bytes.
 
     Any: see detectors.file.Fallen.
     """
-    return pressed(text_of(row), key)
-
-
-def text_of(row: Any) -> bytes:
-    """The same before it is pressed: whatever file it stands in. Any: see ``pack``."""
     if isinstance(row, Fallen):
         return b"%b%b\n%b" % (_STRUCK, _encode(sorted(row.lines)), text_of(row.event))
     values, kind = _in_short(row), type(row)
@@ -88,7 +84,7 @@ def text_of(row: Any) -> bytes:
 
 
 def pressed(text: bytes, key: str) -> bytes:
-    """What ``text_of`` wrote, as it stands in the file with this key."""
+    """What ``text_of`` wrote, as it is kept for long in the file with this key. Equal content, equal bytes."""
     short = without_key(text, key)
     return short if len(short) < _TOO_SHORT else _PRESSED + _press.press(short)
 
@@ -118,10 +114,12 @@ _encode = msgspec.json.Encoder().encode
 def _in_short(row: Any) -> list[Any]:
     """The values of the fields, our kinds of numbers as JSON has them: done here, since a hook costs as much again."""
     values, defaults = list(astuple(row)), _DEFAULTS[type(row)]
-    while values[-1] == defaults[len(values) - 1]:
-        values.pop()
+    last = len(values) - 1
+    while values[last] == defaults[last]:
+        last -= 1
+    del values[last + 1 :]
     for at, short in _SHORT[type(row)]:
-        if at >= len(values):
+        if at > last:
             break
         if (value := values[at]) is not None:
             values[at] = short(value)
@@ -141,7 +139,7 @@ def _seconds(moment: datetime) -> int | datetime:
 
 
 def unpack(row: bytes, key: str) -> Any:
-    """What ``pack`` wrote, read again. Any: see detectors.file.Fallen."""
+    """What ``text_of`` wrote, pressed or not, read again. Any: see detectors.file.Fallen."""
     text = _expanded(row, key)
     if not text.startswith(_STRUCK):
         return _read(text)
@@ -237,6 +235,7 @@ _SHORT = {
         for at, field in enumerate(fields(kind))
         for told, short in _SHORTLY.items()
         if told == field.type or told in get_args(field.type)
+        if short is not _seconds or not issubclass(kind, Record)  # read often, and never many
     ]
     for kind in _ALL
 }

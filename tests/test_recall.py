@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 
 from detectors.case import LONG_AGO, at, drug, line, mass_day, org, person, settlement
-from detectors.event import EVER, ExceptionRecord
-from stream_app.recall import comes_late, concerns
+from detectors.event import EVER, DeviceRecord, DoctorRecord, ExceptionRecord, MappingRecord
+from stream_app.recall import comes_late, concern, concerns
 
 WEEK = timedelta(days=7)
 NOW = at("20 12:00")
-BILL = settlement("18 08:00", org="A", person="P", lines=(line("X"),))
+BILL = settlement("18 08:00", org="A", person="P", device="T", lines=(line("X", doctor="D"),))
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,20 @@ def exception(**more):
         (mass_day("18", village="V"), True),
         (mass_day("18", org="B"), False),
         (mass_day("19", org="A"), False),
+        (DeviceRecord(device="T", event_id="d", happened_at=LONG_AGO, valid_from=LONG_AGO), True),
+        (DeviceRecord(device="U", event_id="d", happened_at=LONG_AGO, valid_from=LONG_AGO), False),
+        (DoctorRecord(doctor="D", event_id="d", happened_at=LONG_AGO, valid_from=LONG_AGO), True),
+        (
+            MappingRecord(org="A", local_item="x", item="X", event_id="m", happened_at=LONG_AGO, valid_from=LONG_AGO),
+            True,
+        ),
+        (
+            MappingRecord(org="B", local_item="x", item="X", event_id="m", happened_at=LONG_AGO, valid_from=LONG_AGO),
+            False,
+        ),
+        (exception(), True),
+        (exception(item="X", person="Q"), False),
+        (exception(person="P", org="A"), True),
         (exception(org="A"), True),
         (exception(person="Q"), False),
         (exception(item="X"), True),
@@ -57,3 +71,4 @@ def exception(**more):
 )
 def test_which_events_a_record_concerns(record, concerned) -> None:
     assert concerns(record)(BILL) is concerned
+    assert concern([org("Z"), drug("Z"), record])(BILL) is concerned, "among many"

@@ -17,7 +17,7 @@ from detectors.file import Fallen
 from detectors.ledger import LEDGERS, Ledger, filed
 from detectors.wire import canonical, seal_of
 from replay.run import replay
-from stream_app.rows import DICTIONARY, happened_at, pack, unpack
+from stream_app.rows import DICTIONARY, happened_at, pressed, text_of, unpack
 from tests.test_cases import CASES
 from tests.world import rising, said, worlds
 
@@ -152,6 +152,10 @@ def test_rows_of_every_ledger_are_a_fraction_of_what_was_told() -> None:
             for key in files:
                 for part in (event,) if ledger.rows is None else ledger.rows(event, key):
                     assert len(pack(part, key)) < 0.6 * len(canonical(event)), ledger.name
+
+
+def pack(row: Any, key: str) -> bytes:
+    return pressed(text_of(row), key)
 
 
 def _box(n: int) -> Line:

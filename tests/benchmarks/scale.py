@@ -6,17 +6,17 @@ from detectors.ledger import LEDGERS
 
 # python -m tests.benchmarks redis --world: 60,000 events of world b, all detectors
 ROWS = {  # ledger: rows an event, bytes a row
-    "person": (0.871, 438),
-    "code": (0.726, 426),
-    "visit": (0.264, 702),
-    "stock": (0.446, 377),
-    "till": (0.382, 342),
-    "desk": (0.124, 754),
-    "bills": (0.202, 456),
-    "rx": (0.176, 432),
-    "feed": (0.393, 86),
-    "ward": (0.080, 342),
-    "dept": (0.009, 310),
+    "person": (0.871, 162),
+    "code": (0.726, 183),
+    "visit": (0.264, 222),
+    "stock": (0.446, 157),
+    "till": (0.382, 294),
+    "desk": (0.124, 685),
+    "bills": (0.202, 190),
+    "rx": (0.176, 200),
+    "feed": (0.393, 66),
+    "ward": (0.080, 137),
+    "dept": (0.009, 248),
 }
 EVENTS_A_SETTLEMENT = 4.8  # world b: 104,601 events, 21 % of them settlements
 ON_THE_WIRE = 662  # bytes of an event; world b

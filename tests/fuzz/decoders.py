@@ -17,7 +17,7 @@ import atheris
 with atheris.instrument_imports(include=["detectors", "stream_app.rows"]):
     from detectors.event import Header
     from detectors.wire import LONGEST, Refused, canonical, quarantined, read, seal_of
-    from stream_app.rows import pack, unpack
+    from stream_app.rows import pressed, text_of, unpack
 
 from detectors.event import EVER
 
@@ -98,7 +98,8 @@ def try_one(data: bytes) -> None:
     if isinstance(event, Header):
         seal_of(event)
     key = raw[:20].decode("latin-1")
-    assert unpack(pack(event, key), key) == event
+    assert unpack(text_of(event), key) == event
+    assert unpack(pressed(text_of(event), key), key) == event
 
 
 def seed(folder: Path) -> None:
