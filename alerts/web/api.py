@@ -13,7 +13,7 @@ from msgspec import Struct
 from alerts.alert import Alert
 from alerts.snooze import Snooze
 from alerts.store import Facets
-from alerts.web import desk_api, unmasked, work_api
+from alerts.web import audit_api, desk_api, unmasked, work_api
 from alerts.web.answers import PROBLEMS as _PROBLEMS
 from alerts.web.answers import REF as _REF
 from alerts.web.answers import answer as _answer
@@ -48,6 +48,7 @@ _SHAPES = (
     *work_api.SHAPES,
     *desk_api.SHAPES,
     *unmasked.SHAPES,
+    *audit_api.SHAPES,
 )
 STREAM_HEADERS = {"x-accel-buffering": "no", "cache-control": "no-store"}
 
@@ -192,7 +193,11 @@ def openapi(_: Reader) -> Response:
 
 def describe() -> dict[str, Any]:  # Any: an OpenAPI document
     """The document, with the shapes of msgspec among its components."""
-    routes = [route for one in (router, work_api.router, desk_api.router, unmasked.router) for route in one.routes]
+    routes = [
+        route
+        for one in (router, work_api.router, desk_api.router, unmasked.router, audit_api.router)
+        for route in one.routes
+    ]
     document = get_openapi(
         title="fundwatch",
         version="1",

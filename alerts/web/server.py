@@ -17,6 +17,8 @@ from starlette.middleware.sessions import SessionMiddleware
 from alerts.store import STORE_AWAY, Store, StoreError
 from alerts.web import (
     api,
+    audit_api,
+    audit_page,
     desk_api,
     outcomes_page,
     overview_page,
@@ -76,6 +78,8 @@ def create_app(
     app.include_router(outcomes_page.router)
     app.include_router(overview_page.router)
     app.include_router(subject_page.router)
+    app.include_router(audit_page.pages)
+    app.include_router(audit_api.router)
     app.include_router(unmasked.pages)
     app.include_router(unmasked.router)
     if provider is not None:
