@@ -20,6 +20,7 @@ from alerts.web import (
     audit_api,
     audit_page,
     desk_api,
+    exports,
     outcomes_page,
     overview_page,
     pages,
@@ -81,6 +82,7 @@ def create_app(
     app.include_router(audit_page.pages)
     app.include_router(audit_api.router)
     app.include_router(unmasked.pages)
+    app.include_router(exports.router)
     app.include_router(unmasked.router)
     if provider is not None:
         _log_in_elsewhere(app, provider, secret)
