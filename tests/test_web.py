@@ -481,6 +481,7 @@ def test_a_screener_ends_it(reader: httpx.Client, store: Store) -> None:
 def test_it_ends_by_itself_on_every_page(reader: httpx.Client, clock: Clock) -> None:
     rest(reader, leads.far_apart(), days=1)
     clock.time += timedelta(hours=11)
+    log_in(reader)
     assert rows_of(reader, "") == 5
     clock.time += timedelta(hours=13)
     log_in(reader)

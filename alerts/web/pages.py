@@ -175,6 +175,7 @@ async def login(
 ) -> Response:
     """Check name and password; the account locks itself after too many failures."""
     check_origin(request)
+    asks.limiter.stranger(request)
     account = await run_sync(check_login, asks.store, name, password, asks.clock(), limiter=_hashing)
     if account is None:
         return _login_form(request, words, next, refused=True, name=name)

@@ -33,6 +33,7 @@ from alerts.web import (
 from alerts.web.bounds import SHIPPED, Bounds
 from alerts.web.context import Asks, Context, Remembered, any_words
 from alerts.web.gate import Clock, Gate, SafeHeaders, wall_clock
+from alerts.web.limiting import Limiter
 from alerts.web.live import Hub
 from alerts.web.meter import Measured, Meter
 from alerts.web.provider import Provider
@@ -60,12 +61,14 @@ def create_app(
     provider:   where people may log in instead of here.
     bounds:     how much, how often, how long.
     """
-    gate = Gate(store, secret, clock)
+    gate = Gate(store, secret, clock, bounds)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         hub = Hub(store, clock, meter)
-        app.state.context = Context(store, gate, hub, clock, remembered, provider, bounds, meter or Meter())
+        app.state.context = Context(
+            store, gate, hub, clock, remembered, provider, bounds, meter or Meter(), Limiter(bounds)
+        )
         async with hub.running():
             yield
 
