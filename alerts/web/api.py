@@ -18,6 +18,7 @@ from alerts.web.answers import PROBLEMS as _PROBLEMS
 from alerts.web.answers import REF as _REF
 from alerts.web.answers import answer as _answer
 from alerts.web.answers import as_json as _json
+from alerts.web.answers import problems
 from alerts.web.context import AtDesk, Reader, context
 from alerts.web.desk import MOST, PAGE, BadRequestError, Choice, Desk, Items, choice, item
 from alerts.web.gate import COOKIE, LoginNeededError
@@ -136,7 +137,7 @@ def sse(request: Request, desk: Desk, after: int | None, form: str, encode: Enco
     return StreamingResponse(body, media_type="text/event-stream", headers=STREAM_HEADERS)
 
 
-@router.get("/alerts/{alert_id}", responses=_answer(Alert))
+@router.get("/alerts/{alert_id}", responses=_answer(Alert, _404="no such lead"))
 def alert(request: Request, desk: AtDesk, alert_id: str) -> Response:
     """One alert at its newest revision, the object of the alerts topic, persons masked until they are revealed.
 
@@ -150,7 +151,7 @@ def alert(request: Request, desk: AtDesk, alert_id: str) -> Response:
     return Response(body, media_type="application/json", headers={"etag": f'"{found.row.revision}"'})
 
 
-@router.get("/alerts/{alert_id}/evidence", responses=_answer(tuple[Evidence, ...]))
+@router.get("/alerts/{alert_id}/evidence", responses=_answer(tuple[Evidence, ...], _404="no such lead"))
 def evidence(request: Request, desk: AtDesk, alert_id: str) -> Response:
     """The events of an alert, oldest first, as its page draws them. Amounts in fen."""
     found = desk.detail(alert_id)
@@ -162,7 +163,7 @@ def evidence(request: Request, desk: AtDesk, alert_id: str) -> Response:
 
 @router.put(
     "/alerts/{alert_id}/snooze",
-    responses=_answer(Snooze),
+    responses=_answer(Snooze, _404="no such lead"),
     openapi_extra={"requestBody": {"content": {"application/json": {"schema": {"$ref": _REF.format(name="Rest")}}}}},
 )
 async def snooze(request: Request, desk: AtDesk, alert_id: str) -> Response:
@@ -177,7 +178,7 @@ async def snooze(request: Request, desk: AtDesk, alert_id: str) -> Response:
     return _json(made)
 
 
-@router.delete("/alerts/{alert_id}/snooze", status_code=204, responses=_PROBLEMS)
+@router.delete("/alerts/{alert_id}/snooze", status_code=204, responses=problems(_404="no such lead"))
 def wake(desk: AtDesk, alert_id: str) -> Response:
     """Leave it in peace no longer; that it was not is no error. Only for screeners."""
     if desk.wake(alert_id) is None:
