@@ -1,6 +1,7 @@
 """The API does what its OpenAPI document says, whatever is sent: no 5xx, no answer that the document does not know."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import schemathesis
