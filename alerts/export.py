@@ -93,7 +93,7 @@ def csv_lines(alerts: Iterable[Alert], watermark: str = "") -> Iterator[bytes]:
 def xlsx(alerts: Iterable[Alert], out: IO[bytes], watermark: str = "") -> int:
     """Write a workbook; how many alerts it holds. Raises TooManyRowsError.
 
-    watermark: who exported this and when; stands in the footer of every printed page and in the properties.
+    watermark: who exported this and when; stands below the table, in each footer, and in the properties.
     """
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(out, options) as book:
@@ -112,6 +112,8 @@ def xlsx(alerts: Iterable[Alert], out: IO[bytes], watermark: str = "") -> int:
                 raise TooManyRowsError(f"a sheet holds {MOST_ROWS:,} alerts: narrow the filter, or export CSV")
             for i, (_, value) in enumerate(COLUMNS.values()):
                 _write(sheet, row, i, value(alert))
+        if watermark:
+            sheet.write_string(row + 2, 0, watermark)
         sheet.autofilter(0, 0, row, len(COLUMNS) - 1)
     return row
 

@@ -1,7 +1,9 @@
 """Showing persons of a lead in full to one account for a while: why, whose and until when stand in the trail."""
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -10,12 +12,16 @@ from sqlalchemy import func, select
 
 from alerts import tables as t
 from alerts.accounts import Account, Role
+from alerts.alert import Alert
 from alerts.store import LeadRow, Note, Store
 
 REVEALED: Final = "revealed"  # kind of alert_event
 MAY_REVEAL = frozenset({Role.SCREENER, Role.REVIEWER, Role.INVESTIGATOR})  # who works leads
+MAY_EXPORT = MAY_REVEAL | {Role.AUDITOR}  # files: masked, but for the lead that is revealed
 LONGEST_NOTE = 500  # characters
 SHORTEST_NOTE = 4
+SHOWN = 4  # characters of a person's pseudonym
+AT_ONCE = 500  # alerts
 HOUR = timedelta(hours=1)
 
 
@@ -87,6 +93,36 @@ def granted(store: Store, who: Account, alert_id: str, now: datetime) -> Grant |
         found = db.execute(newest.order_by(e.seq.desc()).limit(1)).scalar_one_or_none()
     grant = msgspec.json.decode(found, type=Grant) if found else None
     return grant if grant and grant.until > now else None
+
+
+def masked(store: Store, alerts: Iterable[Alert]) -> Iterator[Alert]:
+    """The same alerts, persons by their last four characters."""
+    for some in batched(alerts):
+        named: dict[str, list[str]] = {}
+        i = t.involved.c
+        names = [alert.alert_id for alert in some]
+        with store.engine.connect() as db:
+            found = db.execute(select(i.alert_id, i.id).where(i.kind == "person", i.alert_id.in_(names)))
+            for name, person in found:
+                named.setdefault(name, []).append(person)
+        for alert in some:
+            body = hidden(msgspec.json.encode(alert).decode(), named.get(alert.alert_id, ()))
+            yield msgspec.json.decode(body, type=Alert)
+
+
+def batched(alerts: Iterable[Alert]) -> Iterator[list[Alert]]:
+    """So many at a time that one question is asked for all of them."""
+    source = iter(alerts)
+    while some := list(islice(source, AT_ONCE)):
+        yield some
+
+
+def hidden(text: str, persons: Iterable[str]) -> str:
+    """Persons by their last four characters, wherever they stand."""
+    for person in persons:
+        if len(person) > SHOWN:
+            text = text.replace(person, "****" + person[-SHOWN:])
+    return text
 
 
 def persons_of(store: Store, alert_id: str) -> tuple[str, ...]:

@@ -481,6 +481,7 @@ def test_a_screener_ends_it(reader: httpx.Client, store: Store) -> None:
 def test_it_ends_by_itself_on_every_page(reader: httpx.Client, clock: Clock) -> None:
     rest(reader, leads.far_apart(), days=1)
     clock.time += timedelta(hours=11)
+    log_in(reader)
     assert rows_of(reader, "") == 5
     clock.time += timedelta(hours=13)
     log_in(reader)
@@ -834,6 +835,7 @@ def test_the_description_names_every_path_and_shape(reader: httpx.Client) -> Non
         "/api/v1/alerts/{alert_id}/moves",
         "/api/v1/alerts/{alert_id}/comments",
         "/api/v1/ledgers/{kind}/{name}",
+        "/api/v1/audit",
         "/api/v1/outcomes",
     }
     wanted = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(document)))

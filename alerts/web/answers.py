@@ -11,6 +11,7 @@ _WHY = {
     400: "a condition is wrong",
     401: "log in",
     403: "not for this role",
+    429: "too often: Retry-After says when again",
     503: "store away",
 }
 

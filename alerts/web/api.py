@@ -13,11 +13,12 @@ from msgspec import Struct
 from alerts.alert import Alert
 from alerts.snooze import Snooze
 from alerts.store import Facets
-from alerts.web import desk_api, unmasked, work_api
+from alerts.web import audit_api, desk_api, unmasked, work_api
 from alerts.web.answers import PROBLEMS as _PROBLEMS
 from alerts.web.answers import REF as _REF
 from alerts.web.answers import answer as _answer
 from alerts.web.answers import as_json as _json
+from alerts.web.answers import problems
 from alerts.web.context import AtDesk, Reader, context
 from alerts.web.desk import MOST, PAGE, BadRequestError, Choice, Desk, Items, choice, item
 from alerts.web.gate import COOKIE, LoginNeededError
@@ -48,6 +49,7 @@ _SHAPES = (
     *work_api.SHAPES,
     *desk_api.SHAPES,
     *unmasked.SHAPES,
+    *audit_api.SHAPES,
 )
 STREAM_HEADERS = {"x-accel-buffering": "no", "cache-control": "no-store"}
 
@@ -135,7 +137,7 @@ def sse(request: Request, desk: Desk, after: int | None, form: str, encode: Enco
     return StreamingResponse(body, media_type="text/event-stream", headers=STREAM_HEADERS)
 
 
-@router.get("/alerts/{alert_id}", responses=_answer(Alert))
+@router.get("/alerts/{alert_id}", responses=_answer(Alert, _404="no such lead"))
 def alert(request: Request, desk: AtDesk, alert_id: str) -> Response:
     """One alert at its newest revision, the object of the alerts topic, persons masked until they are revealed.
 
@@ -149,7 +151,7 @@ def alert(request: Request, desk: AtDesk, alert_id: str) -> Response:
     return Response(body, media_type="application/json", headers={"etag": f'"{found.row.revision}"'})
 
 
-@router.get("/alerts/{alert_id}/evidence", responses=_answer(tuple[Evidence, ...]))
+@router.get("/alerts/{alert_id}/evidence", responses=_answer(tuple[Evidence, ...], _404="no such lead"))
 def evidence(request: Request, desk: AtDesk, alert_id: str) -> Response:
     """The events of an alert, oldest first, as its page draws them. Amounts in fen."""
     found = desk.detail(alert_id)
@@ -161,7 +163,7 @@ def evidence(request: Request, desk: AtDesk, alert_id: str) -> Response:
 
 @router.put(
     "/alerts/{alert_id}/snooze",
-    responses=_answer(Snooze),
+    responses=_answer(Snooze, _404="no such lead"),
     openapi_extra={"requestBody": {"content": {"application/json": {"schema": {"$ref": _REF.format(name="Rest")}}}}},
 )
 async def snooze(request: Request, desk: AtDesk, alert_id: str) -> Response:
@@ -176,7 +178,7 @@ async def snooze(request: Request, desk: AtDesk, alert_id: str) -> Response:
     return _json(made)
 
 
-@router.delete("/alerts/{alert_id}/snooze", status_code=204, responses=_PROBLEMS)
+@router.delete("/alerts/{alert_id}/snooze", status_code=204, responses=problems(_404="no such lead"))
 def wake(desk: AtDesk, alert_id: str) -> Response:
     """Leave it in peace no longer; that it was not is no error. Only for screeners."""
     if desk.wake(alert_id) is None:
@@ -192,7 +194,11 @@ def openapi(_: Reader) -> Response:
 
 def describe() -> dict[str, Any]:  # Any: an OpenAPI document
     """The document, with the shapes of msgspec among its components."""
-    routes = [route for one in (router, work_api.router, desk_api.router, unmasked.router) for route in one.routes]
+    routes = [
+        route
+        for one in (router, work_api.router, desk_api.router, unmasked.router, audit_api.router)
+        for route in one.routes
+    ]
     document = get_openapi(
         title="fundwatch",
         version="1",

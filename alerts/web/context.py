@@ -11,7 +11,8 @@ from alerts.accounts import Account
 from alerts.store import Store
 from alerts.web.bounds import SHIPPED, Bounds
 from alerts.web.desk import Desk
-from alerts.web.gate import COOKIE, Clock, Gate, check_origin
+from alerts.web.gate import COOKIE, Clock, Gate, LoginNeededError, check_origin
+from alerts.web.limiting import Limiter
 from alerts.web.live import Hub
 from alerts.web.meter import Meter
 from alerts.web.provider import Provider
@@ -25,6 +26,7 @@ Remembered = Callable[[], AbstractContextManager[tuple[Known, Rulebook]]]
 LANG_COOKIE, THEME_COOKIE = "fundwatch_lang", "fundwatch_theme"
 ROWS_COOKIE, ROWS = "fundwatch_rows", ("roomy", "compact")
 YEAR_S = 365 * 86_400
+BY_ITSELF = frozenset({"/live", "/changes", "/rail", "/api/v1/alerts/stream"})  # what an open page asks for alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Context:
     provider: Provider | None = None  # where people may log in instead, if anywhere
     bounds: Bounds = SHIPPED
     meter: Meter = field(default_factory=Meter)
+    limiter: Limiter = field(default_factory=lambda: Limiter(SHIPPED))
 
 
 def context(request: Request) -> Context:
@@ -76,9 +79,21 @@ def row_height(request: Request) -> str:
 
 
 def who(request: Request) -> Account:
-    """Who is logged in. Raises LoginNeededError, CrossSiteError."""
+    """Who is logged in; a request of the reader's own keeps the session.
+
+    Raises LoginNeededError, CrossSiteError, TooOftenError.
+    """
     check_origin(request)
-    return context(request).gate.account(request.cookies.get(COOKIE))
+    asks, cookie = context(request), request.cookies.get(COOKIE)
+    try:
+        account = asks.gate.account(cookie)
+    except LoginNeededError:
+        asks.limiter.stranger(request)
+        raise
+    asks.limiter.account(account.name)
+    if request.url.path not in BY_ITSELF:
+        request.state.session = asks.gate.renewed(cookie)
+    return account
 
 
 def desk(request: Request, account: Annotated[Account, Depends(who)]) -> Desk:

@@ -21,6 +21,7 @@ from alerts.involved import main_subjects
 from alerts.life import State as WorkState
 from alerts.merge import merged
 from alerts.overview import overdue_before
+from alerts.reveal import hidden
 from alerts.snooze import Snooze
 from alerts.store import Detail, Facets, Filter, LeadRow, Note, Order, Overdue, Page, State, Status, Store, unit_id
 from alerts.web.beside import VIEWED, Beside, beside_for
@@ -30,7 +31,6 @@ from detectors.finding import Certainty, Lead, Level, Subject
 PAGE = 50  # alerts a page
 MOST = 200  # alerts a page that an API client may ask for
 LONGEST_TEXT = 100  # characters of a search
-SHOWN = 4  # characters of a person's pseudonym
 
 
 NEXT = {
@@ -99,14 +99,6 @@ def item(row: LeadRow) -> Item:
     same |= {name: hidden(same[name], persons) for name in ("subject_id", "summary_zh", "summary_en")}
     by = row.inhibited_by.alert_id if row.inhibited_by else None
     return Item(**same, amount_at_risk=yuan(row.amount_at_risk_fen), fund_paid=yuan(row.fund_paid_fen), inhibited_by=by)
-
-
-def hidden(text: str, persons: Iterable[str]) -> str:
-    """Persons by their last four characters: whoever needs more asks for it lead by lead (alerts.reveal)."""
-    for person in persons:
-        if len(person) > SHOWN:
-            text = text.replace(person, "****" + person[-SHOWN:])
-    return text
 
 
 @dataclass(frozen=True, slots=True)

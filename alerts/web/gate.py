@@ -3,22 +3,25 @@
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import msgspec
 from fastapi import Request
 from itsdangerous import BadSignature, URLSafeSerializer
 from msgspec import Struct
+from msgspec.structs import replace
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alerts.accounts import Account, account
 from alerts.store import Store
+from alerts.web.bounds import SHIPPED, Bounds
 
 COOKIE = "fundwatch_session"
-LASTS = timedelta(hours=12)  # a shift
+LASTS = SHIPPED.session_lasts
+STALE = 0.9  # of the idle time left: below it a new cookie is given
 SHORTEST_SECRET = 32  # characters
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SITES = frozenset({"same-origin", "none"})  # Sec-Fetch-Site of a request from our pages, or typed by hand
@@ -45,6 +48,8 @@ HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 
+HSTS = "max-age=31536000"  # a year
+
 Clock = Callable[[], datetime]
 
 
@@ -66,6 +71,7 @@ class Session(Struct, frozen=True):
     name: str
     stamp: str
     until: float  # seconds since 1970
+    idle_until: float  # a request of the reader's own before then moves it on
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,7 @@ class Gate:
     store: Store
     secret: str
     clock: Clock
+    bounds: Bounds = SHIPPED
 
     def __post_init__(self) -> None:
         if len(self.secret) < SHORTEST_SECRET:
@@ -82,8 +89,17 @@ class Gate:
 
     def session(self, who: Account) -> str:
         """The cookie of somebody who has just logged in."""
-        until = (self.clock() + LASTS).timestamp()
-        return str(self._signer().dumps(msgspec.to_builtins(Session(who.name, who.stamp, until))))
+        now = self.clock()
+        until, idle = now + self.bounds.session_lasts, now + self.bounds.session_idle
+        return self._signed(Session(who.name, who.stamp, until.timestamp(), idle.timestamp()))
+
+    def renewed(self, cookie: str | None) -> str | None:
+        """The cookie of a session that is in use; None while the old one does. Raises LoginNeededError."""
+        session, idle = self._read(cookie), self.bounds.session_idle.total_seconds()
+        now = self.clock().timestamp()
+        if session.idle_until - now > idle * STALE:
+            return None
+        return self._signed(replace(session, idle_until=now + idle))
 
     def account(self, cookie: str | None) -> Account:
         """Whose session this is. Raises LoginNeededError. Asks the store, so blocks."""
@@ -98,9 +114,12 @@ class Gate:
             session = msgspec.convert(self._signer().loads(cookie or ""), Session)
         except (BadSignature, msgspec.ValidationError):
             raise LoginNeededError from None
-        if self.clock().timestamp() >= session.until:
+        if self.clock().timestamp() >= min(session.until, session.idle_until):
             raise LoginNeededError
         return session
+
+    def _signed(self, session: Session) -> str:
+        return str(self._signer().dumps(msgspec.to_builtins(session)))
 
     def _signer(self) -> URLSafeSerializer:
         return URLSafeSerializer(self.secret, salt="fundwatch session")
@@ -136,7 +155,7 @@ def local_path(path: str) -> str:
 
 
 class SafeHeaders:
-    """Adds HEADERS to every response, and forbids keeping what is not a static file."""
+    """Adds HEADERS and a renewed session to every response, and forbids keeping what is not a static file."""
 
     def __init__(self, app: ASGIApp, kept: Iterable[str]) -> None:
         self.app = app
@@ -153,6 +172,12 @@ class SafeHeaders:
                 headers = MutableHeaders(raw=message["headers"])
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                if scope["scheme"] == "https":
+                    headers.setdefault("strict-transport-security", HSTS)
+                if session := scope.get("state", {}).get("session"):
+                    carrier = Response()
+                    open_session(Request(scope), carrier, session)
+                    headers.append("set-cookie", carrier.headers["set-cookie"])
                 headers.setdefault("cache-control", "no-cache" if keep else "no-store")
                 message["headers"] = headers.raw
             await send(message)

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 async def leave(request: Request, asks: Asks, next: str = "/") -> Response:
     """Off to the provider. ``next``: where to go afterwards."""
     provider = _provider(asks)
+    asks.limiter.stranger(request)
     request.session["next"] = local_path(next)
     answer: Response = await _asked(provider.client.authorize_redirect(request, provider.redirect_url))
     return answer

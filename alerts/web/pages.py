@@ -19,6 +19,7 @@ from alerts.accounts import check_login
 from alerts.casework import WRITERS
 from alerts.life import CLOSED, EXCLUSIONS, Reason
 from alerts.life import State as WorkState
+from alerts.reveal import MAY_EXPORT
 from alerts.snooze import LONGEST_REASON, may_snooze
 from alerts.store import Facets, LeadRow, Order, Page, risk
 from alerts.subjects import related
@@ -86,6 +87,7 @@ templates.globals.update(
     unfinished=urlencode(Choice(work=frozenset(WorkState) - CLOSED).params()),
     snooze_days=SNOOZE_DAYS,
     longest_reason=LONGEST_REASON,
+    may_export=MAY_EXPORT,
     version="",
 )
 templates.filters["query"] = lambda chosen: urlencode(chosen.params())
@@ -173,6 +175,7 @@ async def login(
 ) -> Response:
     """Check name and password; the account locks itself after too many failures."""
     check_origin(request)
+    asks.limiter.stranger(request)
     account = await run_sync(check_login, asks.store, name, password, asks.clock(), limiter=_hashing)
     if account is None:
         return _login_form(request, words, next, refused=True, name=name)

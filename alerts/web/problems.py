@@ -16,6 +16,7 @@ from alerts.snooze import NotAllowedError, SnoozeError
 from alerts.store import STORE_AWAY, CursorError
 from alerts.web.desk import BadRequestError, ForbiddenError
 from alerts.web.gate import CrossSiteError, LoginNeededError, wants_json
+from alerts.web.limiting import TooOftenError
 from alerts.web.provider import NotLetInError, ProviderAwayError
 from alerts.web.wording import Words
 from alerts.web.workdesk import RefusedError
@@ -23,6 +24,7 @@ from alerts.web.workdesk import RefusedError
 log = logging.getLogger(__name__)
 
 JSON = "application/problem+json"
+HOUR_S = 3_600  # what is bounded by the hour is free again then at the latest
 
 
 class MemoryAwayError(Exception):
@@ -35,6 +37,7 @@ class Problem(NamedTuple):
     status: int
     code: str
     detail: str = ""
+    wait_s: int = 0  # before it may be tried again
 
 
 Draw = Callable[[Request, Problem, str], Response]
@@ -48,9 +51,11 @@ def tell(app: FastAPI, draw: Draw, speak: Speak) -> None:
         number = secrets.token_hex(4)
         if problem.status >= 500:
             log.warning("request_failed: number=%s code=%s path=%s", number, problem.code, request.url.path)
-        if wants_json(request.url.path, request.headers):
-            return as_json(problem, number, speak(request))
-        return draw(request, problem, number)
+        told = wants_json(request.url.path, request.headers)
+        found = as_json(problem, number, speak(request)) if told else draw(request, problem, number)
+        if problem.wait_s:
+            found.headers["retry-after"] = str(problem.wait_s)
+        return found
 
     def on(error: type[Exception] | int, what: Callable[[Exception], Problem]) -> None:
         async def handle(request: Request, raised: Exception) -> Response:
@@ -68,6 +73,7 @@ def tell(app: FastAPI, draw: Draw, speak: Speak) -> None:
     on(ForbiddenError, lambda _: Problem(403, "forbidden"))
     on(NotAllowedError, lambda _: Problem(403, "not_allowed"))
     on(RefusedError, _of_refused)
+    on(TooOftenError, lambda error: Problem(429, "too_often", wait_s=_wait(error)))
     on(CrossSiteError, lambda _: Problem(403, "cross_site"))
     on(BadRequestError, lambda error: Problem(400, "bad_request", str(error)))
     on(SnoozeError, lambda error: Problem(400, "bad_request", str(error)))
@@ -97,7 +103,11 @@ def as_json(problem: Problem, number: str, words: Words) -> Response:
 
 def _of_refused(error: Exception) -> Problem:
     assert isinstance(error, RefusedError)
-    return Problem(error.status, error.code, error.detail)
+    return Problem(error.status, error.code, error.detail, HOUR_S if error.status == 429 else 0)
+
+
+def _wait(error: Exception) -> int:
+    return error.wait_s if isinstance(error, TooOftenError) else 0
 
 
 def _of_http(error: Exception) -> Problem:

@@ -17,7 +17,10 @@ from starlette.middleware.sessions import SessionMiddleware
 from alerts.store import STORE_AWAY, Store, StoreError
 from alerts.web import (
     api,
+    audit_api,
+    audit_page,
     desk_api,
+    exports,
     outcomes_page,
     overview_page,
     pages,
@@ -30,6 +33,7 @@ from alerts.web import (
 from alerts.web.bounds import SHIPPED, Bounds
 from alerts.web.context import Asks, Context, Remembered, any_words
 from alerts.web.gate import Clock, Gate, SafeHeaders, wall_clock
+from alerts.web.limiting import Limiter
 from alerts.web.live import Hub
 from alerts.web.meter import Measured, Meter
 from alerts.web.provider import Provider
@@ -57,12 +61,14 @@ def create_app(
     provider:   where people may log in instead of here.
     bounds:     how much, how often, how long.
     """
-    gate = Gate(store, secret, clock)
+    gate = Gate(store, secret, clock, bounds)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         hub = Hub(store, clock, meter)
-        app.state.context = Context(store, gate, hub, clock, remembered, provider, bounds, meter or Meter())
+        app.state.context = Context(
+            store, gate, hub, clock, remembered, provider, bounds, meter or Meter(), Limiter(bounds)
+        )
         async with hub.running():
             yield
 
@@ -76,7 +82,10 @@ def create_app(
     app.include_router(outcomes_page.router)
     app.include_router(overview_page.router)
     app.include_router(subject_page.router)
+    app.include_router(audit_page.pages)
+    app.include_router(audit_api.router)
     app.include_router(unmasked.pages)
+    app.include_router(exports.router)
     app.include_router(unmasked.router)
     if provider is not None:
         _log_in_elsewhere(app, provider, secret)

@@ -10,11 +10,22 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 from msgspec import Struct
 
-from alerts.reveal import LONGEST_NOTE, MAY_REVEAL, SHORTEST_NOTE, Grant, RevealError, Why, granted, persons_of, reveal
+from alerts.reveal import (
+    LONGEST_NOTE,
+    MAY_REVEAL,
+    SHORTEST_NOTE,
+    Grant,
+    RevealError,
+    Why,
+    granted,
+    hidden,
+    persons_of,
+    reveal,
+)
 from alerts.store import Detail
 from alerts.web.answers import answer, as_json, asked
 from alerts.web.context import AtDesk, Speaks, any_words, context
-from alerts.web.desk import Desk, hidden
+from alerts.web.desk import Desk
 from alerts.web.gate import local_path
 from alerts.web.wording import Words
 from alerts.web.work_api import body_of

@@ -2,33 +2,26 @@
 
 import os
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from alerts.accounts import Role, account
 from alerts.alert import alert_id
 from alerts.reveal import REVEALED, persons_of
 from alerts.store import Store
 from alerts.web.bounds import Bounds
+from alerts.web.gate import COOKIE, Gate
 from tests.browser import leads
 from tests.browser.chromium import chromium, grave, outside, reading
-from tests.browser.site import made_template, now, serving, store_in, tell
+from tests.browser.site import SECRET, made_template, serving, store_in, tell
+from tests.test_reveal import Clock, put
 
 LEAD = leads.batch()
 HERE = f"/alerts/{alert_id(LEAD)}"
 LIMIT = timedelta(minutes=15)
-
-
-class Clock:
-    """Goes only where it is put."""
-
-    def __init__(self) -> None:
-        self.time = now()
-
-    def __call__(self) -> datetime:
-        return self.time
 
 
 @pytest.fixture
@@ -80,3 +73,24 @@ def test_a_screener_unmasks_with_a_reason_sees_the_persons_and_later_does_not(
     page.reload()
     expect(page.get_by_text("显示完整编号")).to_be_visible()
     assert not any(person in page.content() for person in persons)
+
+
+def test_an_auditor_reads_the_trail_and_verifies_it(page: Page, store: Store, clock: Clock) -> None:
+    put(store, "shen", Role.AUDITOR)
+    who = account(store, "shen")
+    assert who is not None
+    page.goto("/")
+    site = page.url.rstrip("/")
+    page.context.add_cookies([{"name": COOKIE, "value": Gate(store, SECRET, clock).session(who), "url": site}])
+    page.goto(HERE)
+    page.get_by_role("link", name="审计", exact=True).click()
+    page.get_by_label("做了什么").select_option(label="查看")
+    page.get_by_role("button", name="查询并校验整条记录").click()
+    expect(page.locator("#proof")).to_contain_text("校验通过")
+    expect(page.locator("table.raw")).to_contain_text("shen")
+    for lang in ("zh", "en"):
+        page.goto(f"/prefer?lang={lang}&next=/audit")
+        assert grave(page) == []
+    if shots := os.environ.get("FUNDWATCH_SHOTS"):
+        page.goto("/prefer?lang=zh&next=/audit%3Fverify%3Dtrue")
+        page.screenshot(path=f"{shots}/audit.png")
