@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA = "0005"  # the migration that makes these tables
+SCHEMA = "0006"  # the migration that makes these tables
 
 
 class Instant(TypeDecorator[datetime]):
@@ -252,6 +252,74 @@ answered = Table(
     Column("version", Integer, nullable=False),
     Column("at", Instant, nullable=False),
     Index(None, "at"),
+)
+
+# Messages that leave the desk, one for each target, lead and level told of; see alerts.notify.
+notification = Table(
+    "notification",
+    metadata,
+    Column("target", Plain, primary_key=True),
+    Column("alert_id", ALERT_ID, ForeignKey("alert.alert_id"), primary_key=True),
+    Column("told", Plain, primary_key=True),  # the level, or "withdrawn"
+    Column("state", Plain, nullable=False),  # waiting, sent, dead (given up), dropped (no longer worth telling)
+    Column("in_digest", Boolean, nullable=False),
+    Column("queued_at", Instant, nullable=False),
+    Column("next_at", Instant, nullable=False),  # of a waiting one: not before
+    Column("attempts", Integer, nullable=False),
+    Column("tried_at", Instant),
+    Column("error", Plain, nullable=False),  # of the last attempt; "" if it was taken
+    Index(None, "target", "state", "next_at"),
+    Index(None, "state", "queued_at"),
+)
+
+# Papers of a lead; their bytes are files beside the store, named by their digest. See alerts.papers.
+paper = Table(
+    "paper",
+    metadata,
+    Column("alert_id", ALERT_ID, ForeignKey("alert.alert_id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("name", Plain, nullable=False),  # as it was handed in
+    Column("kind", Plain, nullable=False),  # pdf, jpeg, png, docx, xlsx, text
+    Column("size", BigInteger, nullable=False),  # bytes
+    Column("sha256", String(64), nullable=False),
+    Column("notice", Plain, nullable=False),  # made here from this template; "" if handed in
+    Column("filed_by", Plain, nullable=False),
+    Column("filed_at", Instant, nullable=False),
+    Column("withdrawn_by", Plain, nullable=False),
+    Column("withdrawn_because", Plain, nullable=False),
+    Column("withdrawn_at", Instant),
+)
+
+# Calls to patients about a lead: what to ask, by when, and what they said; see alerts.callbacks.
+callback = Table(
+    "callback",
+    metadata,
+    Column("alert_id", ALERT_ID, ForeignKey("alert.alert_id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("person", Plain, nullable=False),  # a pseudonym
+    Column("ask", Plain, nullable=False),
+    Column("assignee", Plain, nullable=False),
+    Column("due", Date, nullable=False),
+    Column("set_by", Plain, nullable=False),
+    Column("set_at", Instant, nullable=False),
+    Column("result", Plain, nullable=False),  # "" while open, else one of alerts.callbacks.Result
+    Column("said", Plain, nullable=False),
+    Column("done_by", Plain, nullable=False),
+    Column("done_at", Instant),
+    Index(None, "assignee", "due"),
+    Index(None, "due"),
+)
+
+# Leads that no detector raised, but people told of; see alerts.entered.
+entered = Table(
+    "entered",
+    metadata,
+    Column("alert_id", ALERT_ID, ForeignKey("alert.alert_id"), primary_key=True),
+    Column("source", Plain, nullable=False),
+    Column("told", Plain, nullable=False),
+    Column("informant", Plain, nullable=False),  # confidential; "" for none
+    Column("entered_by", Plain, nullable=False),
+    Column("entered_at", Instant, nullable=False),
 )
 
 # Audit trail, outbox and feed log in one. Never updated, never deleted; each row's hash covers the one before.

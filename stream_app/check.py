@@ -68,7 +68,25 @@ def run(data_dir: Path | None) -> list[Finding]:
         _model(settings.model.dir),
         of_feed(settings, datetime.now(UTC)),
         *_connections(settings, data_dir),
+        *_targets(settings),
     ]
+
+
+def _targets(settings: Settings) -> Iterator[Finding]:
+    """Whom leads are told to. A robot is not spoken to: everybody in its group would hear of it."""
+    if not settings.notify.targets:
+        return
+    from alerts.notify.senders import UndeliveredError, reach
+    from stream_app.notifier import targets_of
+
+    for target in targets_of(settings.notify):
+        name = f"notify/{target.name}"
+        try:
+            reach(target)
+        except UndeliveredError as error:
+            yield Finding(name, AWAY, str(error), f"correct it, then: fundwatch notify test {target.name}")
+        else:
+            yield Finding(name, OK, f"{target.kind.value} can be reached")
 
 
 def _rules(file: Path | None) -> Finding:

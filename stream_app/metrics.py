@@ -20,6 +20,8 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from alerts.deadlines import AWAITED
+from alerts.notify.delivery import OUTCOMES
+from alerts.notify.targets import TargetKind
 from detectors.catalogue import DETECTORS
 from detectors.event import Event, Record
 from detectors.finding import Level
@@ -30,8 +32,8 @@ from stream_app import topics
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double the counters
 
-Part = Literal["worker", "keeper", "feed", "archive", "job"]  # a job writes a file that node_exporter shows
-PARTS: tuple[Part, ...] = ("worker", "keeper", "feed", "archive")
+Part = Literal["worker", "keeper", "feed", "archive", "notify", "job"]  # a job writes a file that node_exporter shows
+PARTS: tuple[Part, ...] = ("worker", "keeper", "feed", "archive", "notify")
 Kind = Literal["counter", "gauge", "histogram"]
 M = TypeVar("M", bound=Collector)
 Values = tuple[str, ...]
@@ -455,6 +457,22 @@ REVEALS = _counter(
     "Times that somebody had the persons of a lead named in full, by what for",
     "feed",
     why=("on_site", "records", "interview", "appeal", "transfer", "other"),
+)
+
+# -- messages to others ---------------------------------------------------------------------------------------------
+
+NOTIFICATIONS = _counter(
+    "fundwatch_notifications_total",
+    "Leads told to targets: taken, failed and tried again, given up, or dropped since nobody need hear of them",
+    "notify",
+    target_kind=tuple(TargetKind),
+    outcome=OUTCOMES,
+)
+NOTIFICATIONS_WAITING = _gauge(
+    "fundwatch_notifications_waiting",
+    "Leads that wait to be told to a target, those of the next digest and of quiet hours among them",
+    "notify",
+    target_kind=tuple(TargetKind),
 )
 
 # -- the archive ----------------------------------------------------------------------------------------------------

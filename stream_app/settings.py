@@ -5,15 +5,16 @@ In order of weight: what ``--data DIR`` names, environment (``FUNDWATCH_KAFKA__B
 Thresholds of detectors are no settings: they have a file of their own, with dates, which ``rules.file`` names.
 """
 
+import base64
 import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
-from datetime import timedelta
+from datetime import time, timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -23,6 +24,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -231,6 +233,7 @@ class MetricsSettings(BaseModel):
     port: Port = 9100
     feed_port: Port = 9101
     archive_port: Port = 9102
+    notify_port: Port = 9103
 
 
 class ArchiveSettings(BaseModel):
@@ -239,6 +242,91 @@ class ArchiveSettings(BaseModel):
     model_config = Section
 
     dir: Path = Path("archive")
+
+
+class MailSettings(BaseModel):
+    """A server that takes mail. starttls: off only where the line is safe by itself. cafile: of its authority."""
+
+    model_config = Section
+
+    host: str
+    port: Port = 587
+    starttls: bool = True
+    cafile: Path | None = None
+    login: str = ""
+    password: SecretStr | None = None
+    sender: str
+    to: Annotated[list[str], Field(min_length=1, max_length=50)]
+
+    @field_validator("sender", "to")
+    @classmethod
+    def _is_address(cls, given: str | list[str]) -> str | list[str]:
+        for address in [given] if isinstance(given, str) else given:
+            if not re.fullmatch(r"[^\s@,;<>]+@[^\s@,;<>]+", address):
+                raise ValueError('expected addresses such as "desk@bureau.example"')
+        return given
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.login and self.password is None:
+            raise ValueError("with a login set, password must be, too")
+        if self.login and not self.starttls:
+            raise ValueError("starttls must be on where there is a login: the password would be readable on the way")
+        return self
+
+
+class TargetSettings(BaseModel):
+    """Whom to tell of leads; what is empty lets every lead pass.
+
+    url:       of a webhook or a robot; it holds the robot's key, so best from a file (…__URL_FILE).
+    secret:    signs what goes to a webhook (base64) or to a DingTalk robot (SEC…).
+    quiet:     two times of the day, such as ["20:00", "07:30"], between which only red leads are told.
+    digest_at: yellow and blue leads come once a day at this time, in one message; "": each by itself.
+    """
+
+    model_config = Section
+
+    kind: Literal["webhook", "mail", "wecom", "dingtalk"]
+    url: SecretStr | None = None
+    secret: SecretStr | None = None
+    mail: MailSettings | None = None
+    levels: list[Literal["red", "orange", "yellow", "blue"]] = []
+    detectors: list[str] = []
+    areas: list[Annotated[str, Field(pattern=r"^\d{6}$")]] = []
+    quiet: tuple[time, time] | None = None
+    digest_at: time | Literal[""] = time(8, 30)
+    lang: Literal["zh", "en"] = "zh"
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.kind == "mail":
+            if self.mail is None:
+                raise ValueError("mail must be set: host, sender, to")
+            return self
+        address = urlsplit(self.url.get_secret_value() if self.url else "")
+        if not address.hostname or not (address.scheme == "https" or address.hostname in LOOPBACK):
+            raise ValueError("url must be an https address: leads pass there")
+        return self
+
+    @field_validator("secret")
+    @classmethod
+    def _signs(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if secret is None or info.data.get("kind") != "webhook":
+            return secret
+        try:
+            base64.b64decode(secret.get_secret_value().removeprefix("whsec_"), validate=True)
+        except ValueError:
+            raise ValueError("expected base64, such as openssl rand -base64 32 makes it") from None
+        return secret
+
+
+class NotifySettings(BaseModel):
+    """link: the address of the feed as those who get messages reach it. targets: by a name of your choice."""
+
+    model_config = Section
+
+    link: Annotated[str, Field(pattern=r"^(https?://[^\s?#]+)?$")] = ""
+    targets: Annotated[dict[str, TargetSettings], Field(max_length=50)] = {}
 
 
 class Lateness(BaseModel):
@@ -289,6 +377,7 @@ class Settings(BaseSettings):
     oidc: OidcSettings = OidcSettings()
     metrics: MetricsSettings = MetricsSettings()
     archive: ArchiveSettings = ArchiveSettings()
+    notify: NotifySettings = NotifySettings()
     lateness: Lateness = Lateness()
     rules: RulesSettings = RulesSettings()
     model: ModelSettings = ModelSettings()
@@ -396,9 +485,15 @@ def _complaint(detail: ErrorDetails) -> str:
 def _known(path: Sequence[str]) -> Iterable[str]:
     model: type[BaseModel] = Settings
     for name in path:
-        model = cast(type[BaseModel], model.model_fields[name].annotation)
+        if name not in model.model_fields:  # a name of one's own: of a target
+            continue
+        told = model.model_fields[name].annotation
+        kinds = [kind for kind in (told, *get_args(told)) if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if not kinds:
+            return ()
+        model = kinds[0]
     return model.model_fields
 
 
 def _is_secret(path: Sequence[str]) -> bool:
-    return path[-1] in {"secret", "sasl_password", "client_secret"} or path[-1] == "url"
+    return path[-1] in {"secret", "sasl_password", "client_secret", "password"} or path[-1] == "url"

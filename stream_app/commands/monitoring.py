@@ -22,7 +22,8 @@ HEAD = """\
 # Metrics
 
 What Prometheus reads of each part at `/metrics` (`metrics.port` of a worker, which is also the keeper;
-`metrics.feed_port`, `metrics.archive_port`). Labels come from closed sets: never a person, an institution or an alert.
+`metrics.feed_port`, `metrics.archive_port`, `metrics.notify_port`). Labels come from closed sets: never a person, an
+institution or an alert.
 Every combination stands at 0 from the start. Beside these there are `process_*` and `python_*` of the client library;
 Kafka and Redis have exporters of their own. A gauge that several processes show from one store
 (`fundwatch_alerts_standing`) is to be read with `max`. The part `job` is `fundwatch model show --metrics FILE`, run by

@@ -3,7 +3,8 @@
 up ─┬─ kafka ── topics ─┬─ worker-1 … worker-N
     ├─ redis ───────────┤
     ├─ alert store ─────┼─ feed
-    │                   └─ archive
+    │                   ├─ archive
+    │                   └─ notify, where targets are set
     └─ demo: simulate, once ──── send
 """
 
@@ -31,7 +32,7 @@ from stream_app.embedded.demo import City, Demo
 from stream_app.embedded.directory import Directory, Run, addresses
 from stream_app.embedded.process import Program
 from stream_app.embedded.supervisor import Say, Supervisor, last_words
-from stream_app.settings import KafkaSettings
+from stream_app.settings import KafkaSettings, Settings
 
 START_WITHIN_S = 120.0
 STOP_WITHIN_S = 30.0
@@ -133,6 +134,8 @@ class System:
             await self._start_feed()
             await kafka
             self._keep("archive", "archive", {"FUNDWATCH_METRICS__ARCHIVE_PORT": str(self.ports.archive_metrics)})
+            if Settings.load().notify.targets:
+                self._keep("notify", "notify send", {"FUNDWATCH_METRICS__NOTIFY_PORT": "0"})
             await redis
             for number, port in enumerate(self.ports.metrics, 1):
                 name = f"worker-{number}"
@@ -186,7 +189,7 @@ class System:
         self._keep("feed", "feed", {"FUNDWATCH_METRICS__FEED_PORT": str(self.ports.feed_metrics)})
 
     def _keep(self, name: str, command: str, environment: Mapping[str, str] = NOTHING) -> None:
-        self.supervisor.keep(self._program(name, self._ours(command), environment=environment))
+        self.supervisor.keep(self._program(name, self._ours(*command.split()), environment=environment))
 
     def _ours(self, *command: str) -> list[str]:
         return [*THIS_PROGRAM, *command, "--data", str(self.directory.path)]
@@ -297,7 +300,7 @@ class System:
         return {
             "up": None if self.stopped else os.getpid(),
             "worker": [pid for name, pid in pids.items() if name.startswith("worker-")],
-            **{name: pids.get(name) for name in ("kafka", "redis", "feed", "archive", "simulate", "send")},
+            **{name: pids.get(name) for name in ("kafka", "redis", "feed", "archive", "notify", "simulate", "send")},
             **addresses(self.directory, self.ports),
             "model_dir": str(DEMO_MODEL) if self.city and OWN_MODEL not in os.environ else None,
             "started": {str(child.pid): child.started for child in children},

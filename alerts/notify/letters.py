@@ -1,0 +1,98 @@
+"""What a message says: a few leads in one language, pseudonyms in part as pages show them, and where to look."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from alerts.notify.queue import WITHDRAWN, Waiting
+from alerts.notify.targets import Target
+from alerts.store import Detail, Store
+from alerts.web.wording import Lang, Mask, Words
+
+MOST_SHOWN = 20  # leads written out in one message
+
+
+class Said(Struct, frozen=True, kw_only=True):
+    """One lead as a message tells it. ``amount`` in yuan."""
+
+    alert_id: str
+    told: str
+    detector: str
+    heading: str
+    sentence: str
+    amount: str
+    areas: tuple[str, ...]
+    link: str
+
+
+class Letter(Struct, frozen=True, kw_only=True):
+    """One message. ``id`` is the same at each attempt; ``beyond``: leads of it that are not written out."""
+
+    id: str
+    title: str
+    leads: tuple[Said, ...]
+    beyond: str
+    link: str
+    at: datetime
+
+
+def letter(store: Store, target: Target, messages: Sequence[Waiting], link: str, now: datetime) -> Letter:
+    """What these messages say. link: the address of the feed as its readers reach it, or ""."""
+    words = Words("en" if target.lang == "en" else "zh", now)
+    said = tuple(_all_said(store, messages[:MOST_SHOWN], link, words))
+    beyond = len(messages) - len(messages[:MOST_SHOWN])
+    return Letter(
+        id=_id(one.key for one in messages),
+        title=_title(said, len(messages), messages[0].in_digest, words),
+        leads=said,
+        beyond=words("notify.beyond", n=beyond) if beyond else "",
+        link=link,
+        at=now,
+    )
+
+
+def trial(target: Target, link: str, now: datetime) -> Letter:
+    """A message by which a target can be tried."""
+    lang: Lang = "en" if target.lang == "en" else "zh"
+    title = Words(lang, now)("notify.trial", name=target.name)
+    return Letter(id=_id([(target.name, now.isoformat(), "")]), title=title, leads=(), beyond="", link=link, at=now)
+
+
+def _all_said(store: Store, messages: Iterable[Waiting], link: str, words: Words) -> Iterable[Said]:
+    for one in messages:
+        if detail := store.detail(one.alert_id, history=0):
+            yield _said(detail, one.told, link, words)
+
+
+def _said(detail: Detail, told: str, link: str, words: Words) -> Said:
+    row = detail.row
+    persons = {event.person for event in detail.evidence} | (
+        {row.subject_id} if row.subject_kind == "person" else set()
+    )
+    codes = {code for event in detail.evidence for code in event.facts.get("codes", "").split()}
+    mask = Mask.of(words, persons, codes)
+    mark = words("notify.withdrawn") if told == WITHDRAWN else words(f"level.{row.level}")
+    subject = words.subject(row.subject_kind, row.subject_id)
+    return Said(
+        alert_id=row.alert_id,
+        told=told,
+        detector=row.detector,
+        heading=words("notify.heading", mark=mark, detector=words.known("detector", row.detector), subject=subject),
+        sentence=mask(row.summary_zh if words.lang == "zh" else row.summary_en),
+        amount=words.yuan(row.amount_at_risk_fen),
+        areas=row.areas,
+        link=f"{link}/alerts/{row.alert_id}" if link else "",
+    )
+
+
+def _title(said: Sequence[Said], count: int, in_digest: bool, words: Words) -> str:
+    if in_digest:
+        return words("notify.digest", n=count, day=words.day(words.now))
+    return said[0].heading if len(said) == 1 else words("notify.several", n=count)
+
+
+def _id(keys: Iterable[tuple[str, str, str]]) -> str:
+    """Receivers that heard of it already can tell by this."""
+    return "msg_" + hashlib.sha256("\n".join(map("/".join, keys)).encode()).hexdigest()[:32]
