@@ -14,10 +14,12 @@ from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.sessions import SessionMiddleware
 
+from alerts.papers import Cabinet
 from alerts.store import STORE_AWAY, Store, StoreError
 from alerts.web import (
     api,
     desk_api,
+    file_page,
     outcomes_page,
     overview_page,
     pages,
@@ -50,19 +52,21 @@ def create_app(
     remembered: Remembered | None = None,
     provider: Provider | None = None,
     bounds: Bounds = SHIPPED,
+    cabinet: Cabinet | None = None,
 ) -> FastAPI:
     """The feed over a store. ``secret``: at least 32 characters; it signs the sessions. meter: hears what it does.
 
     remembered: the live memory, of which a page asks why rules said nothing; None: that page is not there.
     provider:   where people may log in instead of here.
     bounds:     how much, how often, how long.
+    cabinet:    where papers of leads lie; None: none are kept.
     """
     gate = Gate(store, secret, clock)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         hub = Hub(store, clock, meter)
-        app.state.context = Context(store, gate, hub, clock, remembered, provider, bounds, meter or Meter())
+        app.state.context = Context(store, gate, hub, clock, remembered, provider, bounds, meter or Meter(), cabinet)
         async with hub.running():
             yield
 
@@ -73,6 +77,7 @@ def create_app(
     app.include_router(work_api.router)
     app.include_router(pages.router)
     app.include_router(work_page.router)
+    app.include_router(file_page.router)
     app.include_router(outcomes_page.router)
     app.include_router(overview_page.router)
     app.include_router(subject_page.router)
@@ -149,6 +154,7 @@ def serve(
     tls: tuple[Path, Path] | None = None,
     provider: Provider | None = None,
     bounds: Bounds = SHIPPED,
+    cabinet: Cabinet | None = None,
 ) -> None:
     """Serve the feed until SIGTERM or Ctrl-C. Raises StoreError if the store is not made ready.
 
