@@ -244,6 +244,17 @@ class ArchiveSettings(BaseModel):
     dir: Path = Path("archive")
 
 
+class PaperSettings(BaseModel):
+    """Papers of leads. dir: a folder that only the feed can read, to be backed up with the store; kinds: let in."""
+
+    model_config = Section
+
+    dir: Path = Path("papers")
+    most_mib: Annotated[int, Field(ge=1, le=200)] = 20
+    most_of_a_lead: Annotated[int, Field(ge=1, le=1_000)] = 100
+    kinds: list[Literal["pdf", "jpeg", "png", "docx", "xlsx", "text"]] = ["pdf", "jpeg", "png", "docx", "xlsx", "text"]
+
+
 class MailSettings(BaseModel):
     """A server that takes mail. starttls: off only where the line is safe by itself. cafile: of its authority."""
 
@@ -378,6 +389,7 @@ class Settings(BaseSettings):
     metrics: MetricsSettings = MetricsSettings()
     archive: ArchiveSettings = ArchiveSettings()
     notify: NotifySettings = NotifySettings()
+    papers: PaperSettings = PaperSettings()
     lateness: Lateness = Lateness()
     rules: RulesSettings = RulesSettings()
     model: ModelSettings = ModelSettings()
@@ -438,6 +450,7 @@ def embedded_addresses(data_dir: Path) -> dict[str, Any]:  # Any: nested as the 
                 "secret": (data_dir / "feed.secret").read_text().strip(),
             },
             "archive": {"dir": run["archive_dir"]},
+            "papers": {"dir": data_dir / "papers"},
             **({"model": {"dir": run["model_dir"]}} if run.get("model_dir") else {}),
         }
     except FileNotFoundError:

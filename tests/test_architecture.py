@@ -32,8 +32,8 @@ ALLOWED: dict[str, set[str]] = {
     "alerts": {
         *("detectors", "msgspec", "sqlalchemy", "alembic", "xlsxwriter", "argon2", "holidays"),
         *("fastapi", "starlette", "anyio", "uvicorn", "jinja2", "markupsafe", "itsdangerous"),
-        *("authlib", "joserfc", "httpx2", "limits"),
-        *("httpx", "standardwebhooks", "puremagic", "docx", "reportlab"),
+        *("authlib", "joserfc", "httpx2", "limits", "reportlab"),
+        *("httpx", "standardwebhooks", "puremagic", "docx"),
     },
     "replay": {"detectors", "models", "alerts", "msgspec", "duckdb", "zstandard", "confluent_kafka"},
     "stream_app": {

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from alerts.accounts import Account
+from alerts.papers import Cabinet
 from alerts.store import Store
 from alerts.web.bounds import SHIPPED, Bounds
 from alerts.web.desk import Desk
@@ -42,6 +43,7 @@ class Context:
     bounds: Bounds = SHIPPED
     meter: Meter = field(default_factory=Meter)
     limiter: Limiter = field(default_factory=lambda: Limiter(SHIPPED))
+    cabinet: Cabinet | None = None  # where papers lie, if any are kept
 
 
 def context(request: Request) -> Context:

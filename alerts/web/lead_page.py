@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 from markupsafe import Markup
 
+from alerts import callbacks, papers
 from alerts.alert import Alert, WireReason
 from alerts.casework import COMMENTED, MOVED
 from alerts.claims import CLAIMED, UNCLAIMED
@@ -30,6 +31,7 @@ CAMERA = ("监控", "camera")  # a check that asks for cameras says so
 
 WORK = (MOVED, COMMENTED)
 CLAIMS = (CLAIMED, UNCLAIMED)
+FILE = (papers.FILED, papers.WITHDRAWN, callbacks.SET, callbacks.DONE)
 
 
 class FigureLine(NamedTuple):
@@ -339,10 +341,15 @@ def _history(entries: Sequence[Entry], mask: Mask, words: Words) -> list[Step]:
     """Newest first, as the entries are."""
     steps: list[Step] = []
     before: Level | None = None
-    for entry in reversed([entry for entry in entries if entry.kind in (*CHANGES, *BESIDE, *WORK, *CLAIMS, REVEALED)]):
+    for entry in reversed(
+        [entry for entry in entries if entry.kind in (*CHANGES, *BESIDE, *WORK, *CLAIMS, *FILE, REVEALED)]
+    ):
         if entry.kind in WORK:
             what, note = said(entry, mask, words)
             steps.append(Step(words.moment(entry.at), what, note, entry.actor))
+            continue
+        if entry.kind in FILE:
+            steps.append(_step_of_file(entry, mask, words))
             continue
         if entry.kind in CLAIMS:
             holder = msgspec.json.decode(entry.data, type=dict[str, str])["holder"]
@@ -361,6 +368,14 @@ def _history(entries: Sequence[Entry], mask: Mask, words: Words) -> list[Step]:
         steps.append(_step(entry, alert, before, mask, words))
         before = alert.level
     return steps[::-1]
+
+
+def _step_of_file(entry: Entry, mask: Mask, words: Words) -> Step:
+    """A paper was filed or withdrawn, a call set or made."""
+    told = msgspec.json.decode(entry.data, type=dict[str, str | int])
+    about = told.get("name", "") or told.get("assignee", "")
+    note = " · ".join(str(one) for one in (about, told.get("note", "")) if one)
+    return Step(words.moment(entry.at), words(f"file.history.{entry.kind}"), mask(note), entry.actor)
 
 
 def _step(entry: Entry, alert: Alert, before: Level | None, mask: Mask, words: Words) -> Step:

@@ -42,6 +42,7 @@ from alerts.web.context import (
     theme,
 )
 from alerts.web.desk import STATUSES, Choice, Desk, choice, subject_of
+from alerts.web.file_panel import file_panel
 from alerts.web.gate import COOKIE, Clock, LoginNeededError, check_origin, is_secure, local_path, open_session
 from alerts.web.handles import path_of
 from alerts.web.lead_page import lead_page, summary
@@ -336,6 +337,7 @@ def lead_response(
         status,
         lead=lead_page(told, words),
         work=work_panel(WorkDesk(desk), alert_id, words, notice, typed),
+        file=file_panel(desk, told.detail.row, WorkDesk(desk).work(alert_id), context(request).cabinet, words),
         tied=tied(related(desk.store, told.detail.row, desk.account.areas), words),
         subject=subject_of(told.detail.row),
         path=path,

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
+from alerts.papers import DamagedError
 from alerts.snooze import NotAllowedError, SnoozeError
 from alerts.store import STORE_AWAY, CursorError
 from alerts.web.desk import BadRequestError, ForbiddenError
@@ -74,6 +75,7 @@ def tell(app: FastAPI, draw: Draw, speak: Speak) -> None:
     on(NotAllowedError, lambda _: Problem(403, "not_allowed"))
     on(RefusedError, _of_refused)
     on(TooOftenError, lambda error: Problem(429, "too_often", wait_s=_wait(error)))
+    on(DamagedError, lambda _: Problem(500, "damaged"))
     on(CrossSiteError, lambda _: Problem(403, "cross_site"))
     on(BadRequestError, lambda error: Problem(400, "bad_request", str(error)))
     on(SnoozeError, lambda error: Problem(400, "bad_request", str(error)))

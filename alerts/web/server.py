@@ -14,6 +14,7 @@ from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.sessions import SessionMiddleware
 
+from alerts.papers import Cabinet
 from alerts.store import STORE_AWAY, Store, StoreError
 from alerts.web import (
     api,
@@ -21,6 +22,7 @@ from alerts.web import (
     audit_page,
     desk_api,
     exports,
+    file_page,
     outcomes_page,
     overview_page,
     pages,
@@ -54,12 +56,14 @@ def create_app(
     remembered: Remembered | None = None,
     provider: Provider | None = None,
     bounds: Bounds = SHIPPED,
+    cabinet: Cabinet | None = None,
 ) -> FastAPI:
     """The feed over a store. ``secret``: at least 32 characters; it signs the sessions. meter: hears what it does.
 
     remembered: the live memory, of which a page asks why rules said nothing; None: that page is not there.
     provider:   where people may log in instead of here.
     bounds:     how much, how often, how long.
+    cabinet:    where papers of leads lie; None: none are kept.
     """
     gate = Gate(store, secret, clock, bounds)
 
@@ -67,7 +71,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         hub = Hub(store, clock, meter)
         app.state.context = Context(
-            store, gate, hub, clock, remembered, provider, bounds, meter or Meter(), Limiter(bounds)
+            store, gate, hub, clock, remembered, provider, bounds, meter or Meter(), Limiter(bounds), cabinet
         )
         async with hub.running():
             yield
@@ -79,6 +83,7 @@ def create_app(
     app.include_router(work_api.router)
     app.include_router(pages.router)
     app.include_router(work_page.router)
+    app.include_router(file_page.router)
     app.include_router(outcomes_page.router)
     app.include_router(overview_page.router)
     app.include_router(subject_page.router)
@@ -158,6 +163,7 @@ def serve(
     tls: tuple[Path, Path] | None = None,
     provider: Provider | None = None,
     bounds: Bounds = SHIPPED,
+    cabinet: Cabinet | None = None,
 ) -> None:
     """Serve the feed until SIGTERM or Ctrl-C. Raises StoreError if the store is not made ready.
 
@@ -166,7 +172,15 @@ def serve(
     store = Store.open(store_url)
     try:
         config = uvicorn.Config(
-            create_app(store, secret=secret, meter=meter, remembered=remembered, provider=provider, bounds=bounds),
+            create_app(
+                store,
+                secret=secret,
+                meter=meter,
+                remembered=remembered,
+                provider=provider,
+                bounds=bounds,
+                cabinet=cabinet,
+            ),
             host=host,
             port=port,
             timeout_graceful_shutdown=STOP_S,

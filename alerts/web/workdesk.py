@@ -14,8 +14,18 @@ from alerts.store import within
 from alerts.web.desk import Desk
 from alerts.web.wording import Words
 
-NOT_YOURS = frozenset({"not_your_role", "own_screening", "own_check", "not_an_officer"})
-NOT_NOW = frozenset({"no_such_move", "withdrawn", "extended_already", "too_many_comments"})
+NOT_YOURS = frozenset({"not_your_role", "own_screening", "own_check", "not_an_officer", "not_your_call"})
+NOT_NOW = frozenset(
+    {
+        "no_such_move",
+        "withdrawn",
+        "extended_already",
+        "too_many_comments",
+        "too_many_papers",
+        "too_many_calls",
+        "call_done",
+    }
+)
 
 
 class RefusedError(Exception):

@@ -16,6 +16,7 @@ from sqlalchemy import text
 from alerts.accounts import Role, account, add_account
 from alerts.keeper import keep
 from alerts.migrations import upgrade
+from alerts.papers import Cabinet
 from alerts.store import Store
 from alerts.web.bounds import SHIPPED, Bounds
 from alerts.web.context import Remembered
@@ -87,11 +88,20 @@ def serving(
     port: int = 0,
     remembered: Remembered | None = None,
     provider: Provider | None = None,
+    cabinet: Cabinet | None = None,
     bounds: Bounds = SHIPPED,
 ) -> Iterator[str]:
     """The feed over HTTP; its address."""
     listening = socket.create_server(("127.0.0.1", port))
-    app = create_app(store, secret=SECRET, clock=clock, remembered=remembered, provider=provider, bounds=bounds)
+    app = create_app(
+        store,
+        secret=SECRET,
+        clock=clock,
+        remembered=remembered,
+        provider=provider,
+        bounds=bounds,
+        cabinet=cabinet,
+    )
     config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
