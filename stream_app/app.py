@@ -20,7 +20,6 @@ from uuid import uuid4
 import faust
 import msgspec
 import structlog
-from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # has no types
 from confluent_kafka import KafkaException, Producer
 
 from alerts import keeper
@@ -119,11 +118,6 @@ def run_worker(settings: Settings) -> None:
 
     async def watch_over() -> None:
         consumer = cast(transport.Consumer, app.consumer)  # ours, whatever Faust declares
-        try:
-            consumer.check_membership()  # reading asks, too, but not while it waits for partitions
-        except KafkaError as error:
-            log.critical("worker.lost_its_group", why=str(error)[:300], todo="ends, to be started again")
-            os._exit(1)
         if heard["at"] == float("inf"):
             return  # at work, perhaps on what waits for a server that is away
         assigned = [tp for tp in consumer.assignment() if tp.topic in topics.EVENTS]

@@ -19,6 +19,7 @@ beyond; what was delivered and not acknowledged is read again after a restart or
 """
 
 import asyncio
+import os
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
@@ -29,14 +30,14 @@ from typing import Any, Protocol, cast
 import aiokafka  # type: ignore[import-untyped]  # has no types
 import faust
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor  # type: ignore[import-untyped]  # as above
-from aiokafka.errors import ConsumerStoppedError  # type: ignore[import-untyped]  # as above
+from aiokafka.errors import ConsumerStoppedError, KafkaError  # type: ignore[import-untyped]  # as above
 from faust.auth import SASLCredentials, SSLCredentials
 from faust.exceptions import ConsumerNotStarted
 from faust.serializers.codecs import Codec
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 from faust.types.transports import TransportT
-from mode import ServiceT, get_logger
+from mode import Service, ServiceT, get_logger
 from mode.loop import use as use_loop
 from mode.supervisors import CrashingSupervisor
 
@@ -52,6 +53,7 @@ BATCH_BYTES = 1 << 20  # at most, of one partition in one fetch
 BUFFERED_BATCHES = 16  # that wait for an agent before fetching is paused
 SESSION_TIMEOUT_S = 6.0  # a killed worker holds its partitions for so long
 HEARTBEAT_S = 1.0
+MEMBERSHIP_S = 5.0  # how often we look whether we still belong to the group
 COMMIT_INTERVAL_S = 1.0
 COMMIT_WITHIN_S = 3.0  # when partitions are taken away; the others of the group wait for us
 
@@ -153,7 +155,6 @@ class Consumer(driver.Consumer):
                 yield message
 
     async def _fetch(self) -> Mapping[TP, Sequence[Record]]:
-        self.check_membership()
         active = self._get_active_partitions()
         if not active:
             await self.sleep(PAUSED_POLL_S)
@@ -162,14 +163,21 @@ class Consumer(driver.Consumer):
         timeout = PAUSED_POLL_S if self._buffered_partitions else IDLE_POLL_S
         return await self._getmany(active_partitions=active, timeout=timeout)
 
-    def check_membership(self) -> None:
-        """Raises KafkaError if we are no member of the group any more, and never will be again.
+    @Service.task
+    async def _watch_membership(self) -> None:
+        """End the process if we are no member of the group, and never will be.
 
         aiokafka gives up on answers that it cannot make sense of, such as a broker's that is still starting, and tells
-        those who ask it for messages; Faust asks its inner parts, and would wait for ever.
+        those who ask it for messages; Faust asks its inner parts, and would wait for ever, from its start on.
         """
-        with suppress(ConsumerNotStarted):
-            cast(ConsumerThread, self._thread)._ensure_consumer()._coordinator.check_errors()
+        while not self.should_stop:
+            await self.sleep(MEMBERSHIP_S)
+            try:
+                with suppress(ConsumerNotStarted):
+                    cast(ConsumerThread, self._thread)._ensure_consumer()._coordinator.check_errors()
+            except KafkaError as error:
+                log.critical("the consumer group is lost for good, ends to be started again: %s", error)
+                os._exit(1)  # an orderly stop would wait for what never comes
 
     async def _message(self, tp: TP, records: Sequence[Record]) -> ConsumerMessage | None:
         expected = self._read_offset[tp]

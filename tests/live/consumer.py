@@ -37,16 +37,14 @@ class Dropping(transport.Consumer):
 
 
 class Lost(transport.Consumer):
-    """After its first messages its membership of the group ends by an error, as aiokafka's does now and then."""
+    """Before it gets partitions its membership of the group ends by an error, as aiokafka's does now and then."""
 
-    async def _fetch(self) -> Mapping[TP, Sequence[Any]]:
-        found = await super()._fetch()
-        if found:
-            coordinator = self._thread._ensure_consumer()._coordinator
-            coordinator._coordination_task.cancel()
-            coordinator._coordination_task = asyncio.get_running_loop().create_future()
-            coordinator._coordination_task.set_exception(KafkaError("as the test wants it"))
-        return found
+    async def on_start(self) -> None:
+        await super().on_start()
+        coordinator = self._thread._ensure_consumer()._coordinator
+        coordinator._coordination_task.cancel()
+        coordinator._coordination_task = asyncio.get_running_loop().create_future()
+        coordinator._coordination_task.set_exception(KafkaError("as the test wants it"))
 
 
 class InVain(transport.Consumer):
