@@ -180,8 +180,8 @@ class FeedSettings(BaseModel):
     session_idle: Duration = timedelta(minutes=30)
     reveal_for: Duration = timedelta(minutes=15)
     reveals_an_hour: Annotated[int, Field(ge=1, le=10_000)] = 30
-    requests_a_minute: Annotated[int, Field(ge=10, le=1_000_000)] = 1_200
-    tries_a_minute: Annotated[int, Field(ge=5, le=100_000)] = 60
+    requests_a_minute: Annotated[int, Field(ge=10, le=1_000_000)] = 6_000
+    tries_a_minute: Annotated[int, Field(ge=5, le=100_000)] = 120
     exports_an_hour: Annotated[int, Field(ge=1, le=10_000)] = 30
     export_rows: Annotated[int, Field(ge=1, le=100_000)] = 10_000
 

@@ -15,8 +15,8 @@ class Bounds:
     session_idle: timedelta = timedelta(minutes=30)  # without a request of the reader's own; ASVS 3.3.2
     reveal_for: timedelta = timedelta(minutes=15)  # persons of one lead are shown in full
     reveals_an_hour: int = 30
-    requests_a_minute: int = 1_200
-    tries_a_minute: int = 60  # log-ins, and requests without a session, of one address
+    requests_a_minute: int = 6_000  # a program that reads one answer after the other stays below
+    tries_a_minute: int = 120  # log-ins, and requests without a session, of one address
     exports_an_hour: int = 30
     export_rows: int = 10_000  # leads in one file
 
