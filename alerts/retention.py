@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import delete, func, select, update
 
 from alerts import tables as t
-from alerts.store import Cut, Note, Store, portions
+from alerts.store import DROPPED, Cut, Note, Store, portions
 
 SHORTEST = timedelta(days=400)  # detectors look back so far: what is younger may still be changed or withdrawn
 
@@ -41,7 +41,7 @@ def drop_alerts(store: Store, before: datetime, actor: str, now: datetime) -> in
             for table in OF_AN_ALERT:
                 writing.db.execute(delete(table).where(table.c.alert_id.in_(some)))
         told = msgspec.json.encode({"alerts": len(names), "unchanged_since": before})
-        writing.append([Note(kind="dropped", actor=actor, at=now, data=told)])
+        writing.append([Note(kind=DROPPED, actor=actor, at=now, data=told)])
     return len(names)
 
 

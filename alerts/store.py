@@ -75,6 +75,7 @@ WRITER_LOCK = 0x66756E64  # one advisory lock for all who append; the number onl
 AT_ONCE = 1_000  # values in one IN (…): engines allow 32,766 and 65,535
 KEEPER = "keeper"  # actor of what nobody did by hand
 CHANGES = ("created", "changed", "withdrawn", "reopened")  # kinds of alert_event that carry an alert
+DROPPED = "dropped"  # alerts.retention has deleted some
 BESIDE = ("inhibited", "released", "snoozed", "woken")  # kinds that change only what stands beside an alert
 
 
@@ -899,7 +900,7 @@ class _Counted(NamedTuple):
 
 _LAST_CHANGE = (
     select(t.alert_event.c.seq)
-    .where(t.alert_event.c.kind.in_((*CHANGES, *BESIDE)))
+    .where(t.alert_event.c.kind.in_((*CHANGES, *BESIDE, DROPPED)))
     .order_by(t.alert_event.c.seq.desc())
     .limit(1)
 )

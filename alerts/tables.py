@@ -310,18 +310,6 @@ callback = Table(
     Index(None, "due"),
 )
 
-# Leads that no detector raised, but people told of; see alerts.entered.
-entered = Table(
-    "entered",
-    metadata,
-    Column("alert_id", ALERT_ID, ForeignKey("alert.alert_id"), primary_key=True),
-    Column("source", Plain, nullable=False),
-    Column("told", Plain, nullable=False),
-    Column("informant", Plain, nullable=False),  # confidential; "" for none
-    Column("entered_by", Plain, nullable=False),
-    Column("entered_at", Instant, nullable=False),
-)
-
 # Audit trail, outbox and feed log in one. Never updated, never deleted; each row's hash covers the one before.
 alert_event = Table(
     "alert_event",

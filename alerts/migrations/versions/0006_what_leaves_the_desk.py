@@ -1,4 +1,4 @@
-"""Messages to others, papers and calls of a lead, and leads that people told of."""
+"""Messages to others, papers and calls of a lead."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -56,15 +56,8 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_callback_assignee_due"), "callback", ["assignee", "due"])
     op.create_index(op.f("ix_callback_due"), "callback", ["due"])
-    op.create_table(
-        "entered",
-        *_of_alert("entered"),
-        *_texts("source", "told", "informant", "entered_by"),
-        sa.Column("entered_at", INSTANT, nullable=False),
-        sa.PrimaryKeyConstraint("alert_id", name=op.f("pk_entered")),
-    )
 
 
 def downgrade() -> None:
-    for table in ("entered", "callback", "paper", "notification"):
+    for table in ("callback", "paper", "notification"):
         op.drop_table(table)
