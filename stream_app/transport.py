@@ -124,6 +124,7 @@ class Consumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self._delivered: dict[TP, deque[Message]] = {}
         self._done_to: dict[TP, int] = {}  # the offset behind what is acknowledged without a gap
+        self._dropped: set[TP] = set()
         self._reread: dict[TP, int] = {}  # the offsets just asked for once more
 
     def _new_consumer_thread(self) -> "ConsumerThread":
@@ -147,12 +148,24 @@ class Consumer(driver.Consumer):
             await self.wait(self.can_resume_flow.wait())
         # taken before the fetch: records fetched under an earlier assignment must not count as this one's
         generation = self.app.consumer_generation_id
-        for tp, records in (await self._fetch()).items():
+        await self._ask_for_what_was_dropped()
+        fetched = {TP(*tp): records for tp, records in (await self._fetch()).items()}
+        while fetched:
             if not self.flow_active or self.app.consumer_generation_id != generation:
-                self._reread.clear()  # what was to come a second time may be among what is dropped here
-                return  # a rebalance seeks back to what is committed
-            if (message := await self._message(TP(*tp), records)) is not None:
+                self._dropped.update(fetched)
+                self._reread.clear()  # what was to come a second time may be among it
+                return
+            if (message := await self._message(*fetched.popitem())) is not None:
                 yield message
+
+    async def _ask_for_what_was_dropped(self) -> None:
+        """A rebalance seeks back to what is committed; what it made us drop may have been fetched after that."""
+        dropped = self._dropped & self._get_active_partitions()
+        self._dropped.clear()
+        places = {tp: offset for tp in dropped if (offset := self._read_offset[tp]) is not None}
+        if places:
+            await self.seek_wait(places)
+            self._read_offset.update(places)
 
     async def _fetch(self) -> Mapping[TP, Sequence[Record]]:
         active = self._get_active_partitions()

@@ -21,16 +21,19 @@ from stream_app.settings import KafkaSettings, Settings
 
 
 class Dropping(transport.Consumer):
-    """Drops what the first fetches bring of a partition, and when that is asked for again, once more."""
+    """Drops what the first fetches bring of a partition, that again once it is asked for, and what comes last."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Faust's own, passed on
         super().__init__(*args, **kwargs)
         self._fetches: Counter[TP] = Counter()
+        self._ended: set[TP] = set()
 
     async def _fetch(self) -> Mapping[TP, Sequence[Any]]:
         found = await super()._fetch()
         self._fetches.update(found.keys())
-        if any(self._fetches[tp] in (1, 3) for tp in found):
+        at_end = {tp for tp, records in found.items() if records[-1].offset + 1 == self.highwater(tp)} - self._ended
+        self._ended |= at_end
+        if at_end or any(self._fetches[tp] in (1, 3) for tp in found):
             self.stop_flow()
             asyncio.get_running_loop().call_soon(self.resume_flow)
         return found

@@ -159,15 +159,12 @@ def test_a_batch_that_was_not_acknowledged_is_read_again(kafka: str, topic: str,
         assert set(group.seen().values()) == {2}
 
 
-def test_what_two_rebalances_in_a_row_drop_is_asked_for_until_it_comes(kafka: str, topic: str, tmp_path: Path) -> None:
-    """It was taken for a hole that the broker has once: asked for, dropped again, and passed over."""
+def test_what_rebalances_drop_is_asked_for_until_it_comes(kafka: str, topic: str, tmp_path: Path) -> None:
+    """It was not missed until something came after it; asked for, and dropped again, it was taken for a hole."""
     with readers(kafka, topic, tmp_path) as group:
         send(kafka, topic, range(20_000))
         group.start("--drops")
-        eventually(lambda: group.seen().total() >= 10_000, "the reader goes on")
-        send(kafka, topic, range(20_000, 21_000))
-        eventually(lambda: group.read_all(range(20_000, 21_000)), "what came last was read")
-        eventually(lambda: group.read_all(range(21_000)), "and all that was dropped", 10)
+        eventually(lambda: group.read_all(range(20_000)), "every message was read, though nothing came after them")
         assert set(group.seen().values()) == {1}
 
 
