@@ -1,8 +1,9 @@
 """A worker that owns a partition of which it reads nothing is of no use: it ends, and is started again.
 
 Seen after Kafka or a member of the group was gone for longer than a session: all partitions assigned, heartbeats sent,
-and of some or all of them nothing fetched any more, while others went on. What was not acknowledged comes again, so
-ending is always safe.
+and of some of them nothing fetched any more, while others went on. The causes that were found are mended
+(docs/decisions/a-one-message-per-batch.md); this is for those that were not. What was not acknowledged comes again, so
+ending is always safe, and the last words say how reading stood.
 """
 
 import asyncio
