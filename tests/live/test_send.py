@@ -535,7 +535,7 @@ def test_a_killed_archiver_archives_the_rest_when_it_is_started_again(
     command = [sys.executable, "-m", "stream_app", "archive", "--every", "1s"]
     first = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
     watched = Group(kafka, f"{group}-archive")
-    eventually(lambda: watched.members() == 1, "it reads")
+    eventually(lambda: watched.members() == 1, "it reads", 90)
     first.kill()
     first.wait()
     second = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
