@@ -17,6 +17,7 @@ from alerts.accounts import Account, Role
 from alerts.casework import WRITERS, NoLeadError
 from alerts.deadlines import CHINA
 from alerts.life import LONGEST_NOTE, MoveError
+from alerts.reveal import persons_of
 from alerts.store import Note, Store, within
 
 SET, DONE = "call_set", "call_done"  # kinds of alert_event
@@ -141,14 +142,6 @@ def done(store: Store, who: Account, alert_id: str, number: int, result: Result,
         if not writing.db.execute(update(c).where(*mine).values(**ended)).rowcount:
             raise MoveError("call_done")
         writing.append([_note(DONE, structs.replace(call, **ended), who, now)])
-
-
-def persons_of(store: Store, alert_id: str) -> list[str]:
-    """The patients whom a lead names, by pseudonym."""
-    i = t.involved.c
-    with store.engine.connect() as db:
-        query = select(i.id).where(i.alert_id == alert_id, i.kind == "person").order_by(i.id)
-        return list(db.execute(query).scalars())
 
 
 def callers(store: Store, areas: Sequence[str]) -> list[str]:

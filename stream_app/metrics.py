@@ -20,8 +20,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from alerts.deadlines import AWAITED
-from alerts.notify.delivery import OUTCOMES
-from alerts.notify.targets import TargetKind
+from alerts.notify.targets import OUTCOMES, TargetKind
 from detectors.catalogue import DETECTORS
 from detectors.event import Event, Record
 from detectors.finding import Level

@@ -20,7 +20,6 @@ MINUTE = timedelta(minutes=1)
 FOLD = 5  # more than so many at once come in one message
 ROBOTS = frozenset({TargetKind.WECOM, TargetKind.DINGTALK})
 FORGET_EVERY = timedelta(hours=6)
-OUTCOMES = ("sent", "failed", "dead", "dropped")
 
 Clock = Callable[[], datetime]
 Heard = Callable[[TargetKind, str, int], None]  # an outcome, and of how many messages

@@ -9,6 +9,7 @@ from alerts.store import LeadRow, within
 from detectors.finding import Level
 
 MOST_A_MINUTE = 20  # messages to one robot: what WeCom and DingTalk take before they refuse
+OUTCOMES = ("sent", "failed", "dead", "dropped")  # of a message, as metrics count it
 DIGESTED = frozenset({Level.YELLOW, Level.BLUE})
 DAY = timedelta(days=1)
 

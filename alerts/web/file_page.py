@@ -13,6 +13,7 @@ from alerts import callbacks, notices, papers
 from alerts.callbacks import Result
 from alerts.life import MoveError
 from alerts.papers import MEDIA, Cabinet
+from alerts.reveal import persons_of
 from alerts.web.context import AtDesk, Speaks, context
 from alerts.web.desk import BadRequestError, Desk
 from alerts.web.file_panel import FORMS, NOTICE_WRITERS, call_line, results
@@ -122,7 +123,7 @@ def set_call(
     """Ask somebody to call a patient. ``patient``: which of those that the page names, without saying it in full."""
     try:
         with refused(words):
-            person = dict(enumerate(callbacks.persons_of(desk.store, alert_id))).get(patient, "")
+            person = dict(enumerate(persons_of(desk.store, alert_id))).get(patient, "")
             callbacks.set_call(desk.store, desk.account, alert_id, person, ask, assignee, due, desk.now)
     except RefusedError as error:
         return _refusal(request, desk, words, alert_id, error)

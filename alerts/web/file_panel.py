@@ -10,6 +10,7 @@ from alerts.callbacks import Call, Result
 from alerts.casework import WRITERS, Work
 from alerts.deadlines import CHINA
 from alerts.papers import ENDINGS, Cabinet, Paper
+from alerts.reveal import persons_of
 from alerts.store import LeadRow
 from alerts.web.desk import Desk
 from alerts.web.wording import Words
@@ -67,7 +68,7 @@ def file_panel(desk: Desk, row: LeadRow, work: Work | None, cabinet: Cabinet | N
     """The panel of a lead that this account may see."""
     may_write = desk.account.role in WRITERS
     writes_notices = cabinet is not None and work is not None and desk.account.role in NOTICE_WRITERS
-    patients = callbacks.persons_of(desk.store, row.alert_id) if may_write else []
+    patients = persons_of(desk.store, row.alert_id) if may_write else ()
     return FilePanel(
         alert_id=row.alert_id,
         keeps_papers=cabinet is not None,
