@@ -18,12 +18,12 @@ from msgspec import Struct, convert
 
 from alerts.casework import Taken, Work
 from alerts.deadlines import CHINA
+from alerts.export_pdf import FACE
 from alerts.life import State
 from alerts.store import Detail
 from alerts.web.wording import Mask, Words
 
 REGULATION = "《医疗保障基金使用监督管理条例》（国务院令第735号）"
-FONT = "STSong-Light"  # of the reader's own program: the file holds no font
 WORD_FONT = "仿宋"
 MISSING = {
     "addressee": "单位名称",
@@ -84,14 +84,11 @@ def written(kind: str, detail: Detail, work: Work, taken: Sequence[Taken], now: 
 
 def _known(detail: Detail, work: Work, taken: Sequence[Taken], words: Words) -> Iterator[tuple[str, str]]:
     row, alert = detail.row, detail.alert
-    persons = {event.person for event in detail.evidence} | (
-        {row.subject_id} if row.subject_kind == "person" else set()
-    )
     org = row.orgs[0] if row.orgs else ""
     yield "number", f"XS{row.raised_at.astimezone(CHINA):%Y%m%d}-{row.alert_id[:8].upper()}"
     yield "addressee", f"【待填：{MISSING['addressee']}】（机构代码 {org}）" if org else ""
     yield "orgs", "、".join(row.orgs[:10])
-    yield "sentence", _unmasked_orgs(Mask.of(words, persons), row.summary_zh, row.orgs)
+    yield "sentence", _unmasked_orgs(Mask.of_lead(words, row, detail.evidence), row.summary_zh, row.orgs)
     yield "period", words.days(row.period_from, row.period_to)
     yield "officers", "、".join(work.officers)
     yield "found", "" if work.found_fen is None else words.yuan(work.found_fen)
@@ -163,8 +160,8 @@ def as_pdf(notice: Written) -> bytes:
     from reportlab.pdfbase.cidfonts import UnicodeCIDFont
     from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer
 
-    pdfmetrics.registerFont(UnicodeCIDFont(FONT))
-    body = ParagraphStyle("body", fontName=FONT, fontSize=14, leading=26, wordWrap="CJK")
+    pdfmetrics.registerFont(UnicodeCIDFont(FACE))
+    body = ParagraphStyle("body", fontName=FACE, fontSize=14, leading=26, wordWrap="CJK")
     indented = ParagraphStyle("indented", body, firstLineIndent=28)
     title = ParagraphStyle("title", body, fontSize=20, leading=34, alignment=TA_CENTER)
     number = ParagraphStyle("number", body, fontSize=12, alignment=TA_CENTER)

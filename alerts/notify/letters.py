@@ -68,11 +68,7 @@ def _all_said(store: Store, messages: Iterable[Waiting], link: str, words: Words
 
 def _said(detail: Detail, told: str, link: str, words: Words) -> Said:
     row = detail.row
-    persons = {event.person for event in detail.evidence} | (
-        {row.subject_id} if row.subject_kind == "person" else set()
-    )
-    codes = {code for event in detail.evidence for code in event.facts.get("codes", "").split()}
-    mask = Mask.of(words, persons, codes)
+    mask = Mask.of_lead(words, row, detail.evidence)
     mark = words("notify.withdrawn") if told == WITHDRAWN else words(f"level.{row.level}")
     subject = words.subject(row.subject_kind, row.subject_id)
     return Said(

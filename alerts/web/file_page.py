@@ -1,5 +1,6 @@
 """The forms of a lead's file: hand in, read and withdraw papers, write notices, set and report calls."""
 
+from collections.abc import Callable
 from datetime import date
 from typing import Annotated
 from urllib.parse import quote
@@ -33,27 +34,14 @@ Text = Annotated[str, Form(max_length=LONGEST)]
 async def hand_in(request: Request, desk: AtDesk, words: Speaks, alert_id: str) -> Response:
     """Put a file to the lead."""
     cabinet = _cabinet(request)
-    try:
-        _check_length(request, cabinet, words)
-        async with request.form(max_files=1, max_fields=4) as form:
-            handed = form.get("paper")
-            if not isinstance(handed, UploadFile):
-                raise BadRequestError("paper")
-            body = await handed.read(cabinet.most_bytes + 1)
-            with refused(words):
-                await run_sync(
-                    papers.file_paper,
-                    desk.store,
-                    cabinet,
-                    desk.account,
-                    alert_id,
-                    handed.filename or "",
-                    body,
-                    desk.now,
-                )
-    except RefusedError as error:
-        return await run_sync(_refusal, request, desk, words, alert_id, error)
-    return _back(alert_id, "papers")
+    name, body = await _handed(request, cabinet)
+
+    def act() -> None:
+        if body is None:
+            raise MoveError("paper_too_large")
+        papers.file_paper(desk.store, cabinet, desk.account, alert_id, name, body, desk.now)
+
+    return await run_sync(_carried_out, request, desk, words, alert_id, "papers", act)
 
 
 @router.get("/alerts/{alert_id}/papers/{number}")
@@ -72,12 +60,11 @@ def read(request: Request, desk: AtDesk, words: Speaks, alert_id: str, number: i
 @router.post("/alerts/{alert_id}/papers/{number}/withdraw")
 def withdraw(request: Request, desk: AtDesk, words: Speaks, alert_id: str, number: int, note: Text = "") -> Response:
     """Take a paper out of use, with a reason."""
-    try:
-        with refused(words):
-            papers.withdraw_paper(desk.store, desk.account, alert_id, number, note, desk.now)
-    except RefusedError as error:
-        return _refusal(request, desk, words, alert_id, error)
-    return _back(alert_id, "papers")
+
+    def act() -> None:
+        papers.withdraw_paper(desk.store, desk.account, alert_id, number, note, desk.now)
+
+    return _carried_out(request, desk, words, alert_id, "papers", act)
 
 
 @router.post("/alerts/{alert_id}/notices")
@@ -94,19 +81,18 @@ def write(
     detail, work = desk.detail(alert_id), at.work(alert_id)
     if detail is None or work is None or form not in FORMS:
         raise HTTPException(404)
-    try:
-        with refused(words):
-            if desk.account.role not in NOTICE_WRITERS:
-                raise MoveError("not_your_role")
-            if kind not in notices.offered(work.state):
-                raise MoveError("no_such_move")
-            notice = notices.written(kind, detail, work, at.measures(alert_id), desk.now)
-            body = notices.as_docx(notice) if form == "docx" else notices.as_pdf(notice)
-            name = f"{notice.title}-{notice.number}.{form}"
-            papers.file_paper(desk.store, cabinet, desk.account, alert_id, name, body, desk.now, notice=kind)
-    except RefusedError as error:
-        return _refusal(request, desk, words, alert_id, error)
-    return _back(alert_id, "papers")
+
+    def act() -> None:
+        if desk.account.role not in NOTICE_WRITERS:
+            raise MoveError("not_your_role")
+        if kind not in notices.offered(work.state):
+            raise MoveError("no_such_move")
+        notice = notices.written(kind, detail, work, at.measures(alert_id), desk.now)
+        body = notices.as_docx(notice) if form == "docx" else notices.as_pdf(notice)
+        name = f"{notice.title}-{notice.number}.{form}"
+        papers.file_paper(desk.store, cabinet, desk.account, alert_id, name, body, desk.now, notice=kind)
+
+    return _carried_out(request, desk, words, alert_id, "papers", act)
 
 
 @router.post("/alerts/{alert_id}/calls")
@@ -121,13 +107,12 @@ def set_call(
     ask: Text = "",
 ) -> Response:
     """Ask somebody to call a patient. ``patient``: which of those that the page names, without saying it in full."""
-    try:
-        with refused(words):
-            person = dict(enumerate(persons_of(desk.store, alert_id))).get(patient, "")
-            callbacks.set_call(desk.store, desk.account, alert_id, person, ask, assignee, due, desk.now)
-    except RefusedError as error:
-        return _refusal(request, desk, words, alert_id, error)
-    return _back(alert_id, "calls")
+
+    def act() -> None:
+        person = dict(enumerate(persons_of(desk.store, alert_id))).get(patient, "")
+        callbacks.set_call(desk.store, desk.account, alert_id, person, ask, assignee, due, desk.now)
+
+    return _carried_out(request, desk, words, alert_id, "calls", act)
 
 
 @router.post("/alerts/{alert_id}/calls/{number}")
@@ -141,12 +126,11 @@ def report(
     said: Text = "",
 ) -> Response:
     """What a call has brought."""
-    try:
-        with refused(words):
-            callbacks.done(desk.store, desk.account, alert_id, number, result, said, desk.now)
-    except RefusedError as error:
-        return _refusal(request, desk, words, alert_id, error)
-    return _back(alert_id, "calls")
+
+    def act() -> None:
+        callbacks.done(desk.store, desk.account, alert_id, number, result, said, desk.now)
+
+    return _carried_out(request, desk, words, alert_id, "calls", act)
 
 
 @router.get("/calls")
@@ -172,20 +156,30 @@ def _cabinet(request: Request) -> Cabinet:
     return found
 
 
-def _check_length(request: Request, cabinet: Cabinet, words: Words) -> None:
-    """Before anything is read: what is larger than told is cut off by the server itself."""
+async def _handed(request: Request, cabinet: Cabinet) -> tuple[str, bytes | None]:
+    """The name and body of the file that a form brings; None for one that is told to be too large, before it is read.
+
+    What is larger than told is cut off by the server itself.
+    """
     told = request.headers.get("content-length", "")
-    with refused(words):
-        if not told.isdecimal() or int(told) > cabinet.most_bytes + BESIDE_IT:
-            raise MoveError("paper_too_large")
+    if not told.isdecimal() or int(told) > cabinet.most_bytes + BESIDE_IT:
+        return "", None
+    async with request.form(max_files=1, max_fields=4) as form:
+        handed = form.get("paper")
+        if not isinstance(handed, UploadFile):
+            raise BadRequestError("paper")
+        return handed.filename or "", await handed.read(cabinet.most_bytes + 1)
 
 
-def _refusal(request: Request, desk: Desk, words: Words, alert_id: str, error: RefusedError) -> Response:
-    """The page again, with why."""
-    if error.status == 404:
-        raise error
-    return lead_response(request, desk, words, alert_id, error.status, error.detail)
-
-
-def _back(alert_id: str, place: str) -> Response:
+def _carried_out(
+    request: Request, desk: Desk, words: Words, alert_id: str, place: str, act: Callable[[], None]
+) -> Response:
+    """Do it and show that place of the page again; what is refused is told on the page."""
+    try:
+        with refused(words):
+            act()
+    except RefusedError as error:
+        if error.status == 404:
+            raise
+        return lead_response(request, desk, words, alert_id, error.status, error.detail)
     return RedirectResponse(f"/alerts/{alert_id}#{place}", 303)

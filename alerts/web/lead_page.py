@@ -153,7 +153,7 @@ def lead_page(told: Told, words: Words) -> LeadPage:
     """The page of one lead in one language."""
     detail = told.detail
     row, alert, evidence = detail.row, detail.alert, detail.evidence
-    mask = _mask(words, row, evidence)
+    mask = Mask.of_lead(words, row, evidence)
     summary = row.summary_zh if words.lang == "zh" else row.summary_en
     figures = [Figure(f.name, f.observed, f.threshold, f.unit) for f in alert.figures]
     return LeadPage(
@@ -205,12 +205,6 @@ def _rest(one: Snooze, mask: Mask, words: Words) -> Rest:
     level = words("lead.snooze.level", level=words(f"level.{one.level.value}"))
     by = words("lead.snooze.by", who=one.set_by, at=words.moment(one.since))
     return Rest(words.moment(one.until), mask(one.reason), by, level)
-
-
-def _mask(words: Words, row: LeadRow, evidence: Sequence[Evidence]) -> Mask:
-    persons = {event.person for event in evidence} | ({row.subject_id} if row.subject_kind == "person" else set())
-    codes = {code for event in evidence for code in event.facts.get("codes", "").split()}
-    return Mask.of(words, persons, codes)
 
 
 def _camera(alert: Alert) -> tuple[datetime, datetime] | None:

@@ -11,6 +11,9 @@ from typing import Literal
 import msgspec
 from markupsafe import Markup, escape
 
+from alerts.store import LeadRow
+from detectors.finding import Evidence
+
 Lang = Literal["zh", "en"]
 LANGS: tuple[Lang, ...] = ("zh", "en")
 CHINA = timezone(timedelta(hours=8))
@@ -237,6 +240,13 @@ class Mask:
     @classmethod
     def of(cls, words: Words, persons: Iterable[str], codes: Iterable[str] = ()) -> "Mask":
         return cls(words, frozenset(filter(None, persons)), frozenset(filter(None, codes)))
+
+    @classmethod
+    def of_lead(cls, words: Words, row: LeadRow, evidence: Iterable[Evidence]) -> "Mask":
+        """Everybody and every code that a lead names."""
+        persons = {event.person for event in evidence} | ({row.subject_id} if row.subject_kind == "person" else set())
+        codes = {code for event in evidence for code in event.facts.get("codes", "").split()}
+        return cls.of(words, persons, codes)
 
     def __call__(self, text: str) -> str:
         for person in self.persons:
