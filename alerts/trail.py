@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct
 from sqlalchemy import ColumnElement, select
 
+from alerts import callbacks, papers
 from alerts import tables as t
 from alerts.casework import COMMENTED, MOVED
 from alerts.claims import CLAIMED, UNCLAIMED
@@ -21,10 +22,10 @@ EXPORTED: Final = "exported"  # kind of alert_event
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "logins": ("login", "login_tried"),
-    "views": ("viewed",),
+    "views": ("viewed", papers.READ),
     "reveals": (REVEALED,),
     "exports": (EXPORTED,),
-    "work": (MOVED, COMMENTED, CLAIMED, UNCLAIMED),
+    "work": (MOVED, COMMENTED, CLAIMED, UNCLAIMED, papers.FILED, papers.WITHDRAWN, callbacks.SET, callbacks.DONE),
     "accounts": ("account_added", "account_told", "account_reset", "account_disabled"),
     "leads": (*CHANGES, *BESIDE),
     "upkeep": ("dropped", "cut"),

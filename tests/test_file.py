@@ -16,12 +16,14 @@ from alerts.accounts import Role, account
 from alerts.alert import alert_id
 from alerts.life import State
 from alerts.papers import Cabinet, DamagedError, kind_of, shown_name
+from alerts.trail import GROUPS
 from detectors.catalogue import DETECTORS
 from tests.browser import leads
 from tests.browser.site import made_template, now, serving, store_in, tell
 from tests.test_work import PEOPLE, Office, record
 
 LEAD = leads.batch()
+GROUPED = {kind for kinds in GROUPS.values() for kind in kinds}  # what an auditor can choose
 ID = alert_id(LEAD)
 PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
@@ -120,6 +122,7 @@ def test_a_paper_is_filed_read_unchanged_and_withdrawn_with_a_reason_and_all_of_
     assert "传错了" in jia.get(f"/alerts/{ID}").text
     assert {papers.FILED, papers.READ, papers.WITHDRAWN} <= set(kinds(office))
     assert [file.read_bytes() for file in cabinet.folder.rglob("*") if file.is_file()] == [PDF]
+    assert set(kinds(office)) <= GROUPED
 
 
 def test_what_is_too_large_disguised_or_one_too_many_is_refused_and_leaves_nothing(office: Office) -> None:
@@ -204,6 +207,7 @@ def test_a_call_is_set_shown_to_who_makes_it_overdue_when_late_and_reported_once
     assert "卡一直在药店" in chen.get(f"/alerts/{ID}").text
     assert "当天是否本人？" not in gao.get("/calls").text
     assert {callbacks.SET, callbacks.DONE} <= set(kinds(office))
+    assert set(kinds(office)) <= GROUPED
 
 
 def test_questions_are_for_detectors_that_there_are() -> None:
