@@ -160,8 +160,8 @@ class Consumer(driver.Consumer):
 
     async def _ask_for_what_was_dropped(self) -> None:
         """A rebalance seeks back to what is committed; what it made us drop may have been fetched after that."""
-        dropped = self._dropped & self._get_active_partitions()
-        self._dropped.clear()
+        dropped = self._dropped & self._get_active_partitions()  # one that is paused is asked for when it is resumed
+        self._dropped -= dropped
         places = {tp: offset for tp in dropped if (offset := self._read_offset[tp]) is not None}
         if places:
             await self.seek_wait(places)
@@ -297,6 +297,7 @@ class Consumer(driver.Consumer):
         for tp in revoked:
             self._delivered.pop(tp, None)
             self._done_to.pop(tp, None)
+        self._dropped -= revoked
         await super().on_partitions_revoked(revoked)
 
     async def perform_seek(self) -> None:
