@@ -62,10 +62,12 @@ class Gate:
         """Is there anything that does not pass?"""
         return self.rows > 1 or type(self) is not Gate
 
+    def admits(self, file: File, kinds: Iterable[Kind]) -> bool:
+        """May any arrival in this file pass? Asked once for all of them."""
+        return file.count(kinds) >= self.rows
+
     def opens(self, arrival: Any, file: File, kinds: Iterable[Kind]) -> bool:
-        """``file`` has the arrival in it. Any: an Event of any kind."""
-        if file.count(kinds) < self.rows:
-            return False
+        """``file`` has the arrival in it, and is admitted. Any: an Event of any kind."""
         # the upper end is inclusive: two rows exactly ``within`` apart are near each other
         since, until = arrival.happened_at - self.within, arrival.happened_at + self.within + TICK
         near = [file.rows(kind, since, until) for kind in kinds]
@@ -78,6 +80,15 @@ class Gate:
                 if len(distinct) >= self.rows:
                     return True
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class FileGate(Gate):
+    """Judge only files that ``admits`` says so of, whatever arrives in them."""
+
+    def opens(self, arrival: Any, file: File, kinds: Iterable[Kind]) -> bool:
+        """Any: an Event of any kind."""
+        return True
 
 
 ALWAYS = Gate(rows=0, within=timedelta(0))

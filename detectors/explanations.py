@@ -226,7 +226,7 @@ class Blind:
                 others.append(row)
             if told is not None:
                 new.add(told)
-        if self.explanation.fills and place.ledger == FEED.name:
+        if self.explanation.fills and place[0] == FEED.name:
             others += self._filled(file, new)
         new.last = file.last
         return (new if others else file), others

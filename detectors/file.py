@@ -49,8 +49,8 @@ class File:
         self.kinds: dict[Kind, list[Any]] = {}  # standing events of each kind, in order
         self.last = EVER  # the latest business time that any row ever had
         self.seen = 0  # ticket up to which a shared memory's rows are known here
-        self._fallen: set[CopyId] = set()
-        self._short: dict[CopyId, frozenset[str]] = {}
+        self._fallen: set[CopyId] | None = None  # made when something falls: in nearly all files nothing does
+        self._short: dict[CopyId, frozenset[str]] | None = None
 
     def rows(self, kind: Kind, since: datetime, until: datetime) -> list[Any]:
         """The standing events of a kind with since <= business time < until, oldest first."""
@@ -77,11 +77,10 @@ class File:
             return
         if self._short and (lines := self._short.get(copy_id(event))):
             event = without(event, lines)
-        rows = self.kinds.get(type(event))
+        moment, rows = event.happened_at, self.kinds.get(type(event))
         if rows is None:
-            rows = self.kinds[type(event)] = []
-        moment = event.happened_at
-        if not rows or rows[-1].happened_at < moment:
+            self.kinds[type(event)] = [event]
+        elif not rows or rows[-1].happened_at < moment:
             rows.append(event)
         else:
             place = self._place(rows, event)
@@ -94,9 +93,11 @@ class File:
         """A copy, or some of its lines, do not count. For good: what has fallen never rises."""
         name = copy_id(fallen.event)
         if fallen.lines:
-            lines = self._short[name] = fallen.lines | self._short.get(name, frozenset())
+            short = self._short = self._short or {}
+            lines = short[name] = fallen.lines | short.get(name, frozenset())
         else:
-            self._fallen.add(name)
+            gone = self._fallen = self._fallen or set()
+            gone.add(name)
         rows = self.kinds.get(type(fallen.event), [])
         place = self._place(rows, fallen.event)
         if place < len(rows) and order(rows[place]) == order(fallen.event):
@@ -157,8 +158,9 @@ class Home(File):
         if (name := event.takes_back) is not None:
             self._gone.add(name)
             self.peaceful = False
-        for fallen in self.news(event):
-            self.strike(fallen)
+        if not self.peaceful:
+            for fallen in self.news(event):
+                self.strike(fallen)
 
     def _register(self, name: str | Name, event: Any) -> None:
         known = self._copies.setdefault(name, event)

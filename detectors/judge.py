@@ -57,7 +57,7 @@ def find(editions: Sequence[Edition], unit: UnitId, view: View) -> tuple[list[Fo
     alone = len(editions) == 1
     for edition in editions:
         detector = edition.detector
-        file = view.file(Place(detector.of.name, unit.key))
+        file = view.file((detector.of.name, unit.key))
         span = detector.cell.span(unit.cell, file)
         if not (alone or edition.overlaps(span)):
             continue
@@ -92,12 +92,15 @@ def _completed(finding: Finding, cell: Period, span: Span) -> datetime:
 
 
 class Watch(NamedTuple):
-    """A detector that is judged where an event enters a file of its own. opens: None: whatever the event."""
+    """A detector that is judged where an event enters a file of its own. gate: None: whatever the event."""
 
     detector: str
-    opens: Callable[[Any, File, Iterable[Kind]], bool] | None
+    gate: Gate | None
     reads: frozenset[Kind]
     cells: Callable[[Any, File], Iterable[str]]
+
+
+Named = tuple[str, str, str]  # a UnitId; as a plain tuple it is made several times as fast, and most are named before
 
 
 class Route(NamedTuple):
@@ -106,16 +109,25 @@ class Route(NamedTuple):
     watches: Sequence[Watch]
     links: Sequence[tuple[str, Callable[[Any, File, datetime], Iterable[Touched]]]]
 
-    def note(self, units: set[UnitId], event: Any, fallen: bool, key: str, file: File, before: datetime) -> None:
-        """Add to ``units`` those that can see it. Any: an Event of that kind."""
-        for detector, opens, reads, cells in self.watches:
-            # what is gone leaves too few rows behind for a gate to count
-            if opens is None or fallen or opens(event, file, reads):
-                for cell in cells(event, file):
-                    units.add(UnitId(detector, key, cell))
+    def note(
+        self, units: set[Named], events: Sequence[Any], gated: bool, key: str, file: File, before: datetime
+    ) -> None:
+        """Add to ``units`` those that can see any of the events. Any: an Event of that kind.
+
+        gated: not what is gone: it leaves too few rows behind for a gate to count.
+        """
+        for detector, gate, reads, cells in self.watches:
+            shuts = gate if gated else None
+            if shuts is not None and not shuts.admits(file, reads):
+                continue
+            for event in events:
+                new = [unit for cell in cells(event, file) if (unit := (detector, key, cell)) not in units]
+                if new and (shuts is None or shuts.opens(event, file, reads)):
+                    units.update(new)
         for detector, led in self.links:
-            for touched in led(event, file, before):
-                units.add(UnitId(detector, *touched))
+            for event in events:
+                for touched, cell in led(event, file, before):
+                    units.add((detector, touched, cell))
 
 
 NOTHING: frozenset[Place] = frozenset()
@@ -129,6 +141,29 @@ def batched(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
     rest = iter(items)
     while some := tuple(islice(rest, size)):
         yield some
+
+
+def alike(rows: Sequence[Any]) -> Iterable[tuple[tuple[Kind, bool], Sequence[Any]]]:
+    """The events of one kind together, apart from those that are gone. Any: Events, or Fallen."""
+    kind = type(rows[0])
+    if len(rows) == 1 and kind is not Fallen:
+        return (((kind, True), rows),)
+    groups: dict[tuple[Kind, bool], list[Any]] = {}
+    for row in rows:
+        fallen = isinstance(row, Fallen)
+        event = row.event if fallen else row
+        groups.setdefault((type(event), not fallen), []).append(event)
+    return groups.items()
+
+
+def by_day_end(events: Sequence[Any]) -> Iterable[tuple[datetime, Sequence[Any]]]:
+    """The events of one day together, by when it ends, +08:00. Any: Events."""
+    if len(events) == 1:
+        return ((day_end(events[0].happened_at), events),)
+    groups: dict[datetime, list[Any]] = {}
+    for event in events:
+        groups.setdefault(day_end(event.happened_at), []).append(event)
+    return groups.items()
 
 
 class Judge:
@@ -164,7 +199,7 @@ class Judge:
     def _route(self, ledger: Ledger, kind: Kind, at_day_end: bool) -> Route | None:
         shown = ledger.kinds_of(kind)
         watches = [
-            Watch(one.id, gate.opens if gate.shuts else None, one.reads, one.cell.touched)
+            Watch(one.id, gate if gate.shuts else None, one.reads, one.cell.touched)
             for one, gate in self._gates()
             if one.of is ledger and gate.at_day_end == at_day_end and not shown.isdisjoint(one.reads)
         ]
@@ -206,7 +241,7 @@ class Judge:
     def _news(self, view: View) -> Iterator[Fallen]:
         for ledger in HOMES:
             for key, rows in view.entered[ledger].items():
-                home = cast(Home, view.file(Place(ledger.name, key)))
+                home = cast(Home, view.file((ledger.name, key)))
                 if not home.peaceful:
                     for row in rows:
                         yield from home.news(row)
@@ -220,7 +255,7 @@ class Judge:
         people: dict[Place, datetime] = {}
         for record in records:
             if isinstance(record, PersonRecord):
-                place = Place(PERSON.name, record.person)
+                place = (PERSON.name, record.person)
                 people[place] = min(record.tells_of, people.get(place, record.tells_of))
         for some in batched(people.items(), FILES_AT_ONCE):
             view = self.memory.remember(())
@@ -233,7 +268,7 @@ class Judge:
         for some in batched(rows, ROWS_AT_ONCE):
             view = self.memory.remember(())
             entered = filed(some)
-            self.memory.fetch(view, [Place(ledger.name, key) for ledger, files in entered.items() for key in files])
+            self.memory.fetch(view, [(ledger.name, key) for ledger, files in entered.items() for key in files])
             units, wakes = self._touched(entered, view)
             self._judge([(units, view)], wakes)
 
@@ -254,28 +289,27 @@ class Judge:
         Those to be judged now, and those that wait for the end of the row's day.
         """
         before = view.before
-        units: set[UnitId] = set()
-        late: set[UnitId] = set()
-        by_day: defaultdict[datetime, set[UnitId]] = defaultdict(set)  # when it ends
+        units: set[Named] = set()
+        late: set[Named] = set()
+        by_day: defaultdict[datetime, set[Named]] = defaultdict(set)  # when it ends
         for ledger, files in entered.items():
-            routes = self._routes[ledger]
+            routes, name = self._routes[ledger], ledger.name
             for key, rows in files.items() if routes else ():
-                file = view.file(Place(ledger.name, key))
-                for row in rows:
-                    fallen = isinstance(row, Fallen)
-                    event = row.event if fallen else row
-                    at_once, daily = routes.get(type(event), NOBODY)
+                file = view.file((name, key))
+                for (kind, gated), events in alike(rows):
+                    at_once, daily = routes.get(kind, NOBODY)
                     if at_once:
-                        at_once.note(units, event, fallen, key, file, before)
+                        at_once.note(units, events, gated, key, file, before)
                     if daily:
-                        end = day_end(event.happened_at)
-                        daily.note(by_day[end], event, fallen, key, file, before)
-                        if end <= before:
-                            daily.note(late, event, fallen, key, file, before)
+                        for end, of_day in by_day_end(events):
+                            daily.note(by_day[end], of_day, gated, key, file, before)
+                            if end <= before:
+                                daily.note(late, of_day, gated, key, file, before)
         # a late one may lead a unit to rows elsewhere whose day is not over, and which could not know of the unit
         if late:
             by_day[day_end(before)] |= late
-        return units, [Wake(end, unit) for end, waiting in by_day.items() for unit in waiting]
+        wakes = [Wake(end, UnitId._make(unit)) for end, waiting in by_day.items() for unit in waiting]
+        return set(map(UnitId._make, units)), wakes
 
     def _judge(self, asked: Sequence[tuple[Iterable[UnitId], View]], later: Iterable[Wake] = ()) -> set[UnitId]:
         """Publish what is to be said of these units, each by its own view. Returns those whose detector raised."""

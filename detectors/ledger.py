@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -40,11 +40,9 @@ from detectors.event import (
 DAY = timedelta(days=1)
 
 
-class Place(NamedTuple):
-    """One file of one ledger: the file of this person, of that till."""
-
-    ledger: str
-    key: str
+# One file of one ledger, by their names: the file of this person, of that till. A plain tuple, since it is made several
+# times an event, and a named one costs several times as much.
+Place = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -362,7 +360,7 @@ LEDGERS = (PERSON, DESK, TILL, VISIT, WARD, CODE, STOCK, DEPT, PEERS, RX, BILLS,
 def home_of(event: Event) -> Place:
     """Where it is decided whether an event counts: all copies of it, and all that takes it back, come here."""
     person = getattr(event, "person", "")
-    return Place(PERSON.name, person) if person else Place(DESK.name, event.org)
+    return (PERSON.name, person) if person else (DESK.name, event.org)
 
 
 _ROUTES: dict[Kind, list[tuple[Ledger, Callable[[Any], Sequence[str]]]]] = {

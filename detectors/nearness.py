@@ -149,7 +149,7 @@ class Known(Protocol):
 
 def places_of(subject: Subject, known: Known, *, whole: bool = True) -> list[Place]:
     """The files that there are of a subject. whole: those too that are found only by looking at every key."""
-    patterns = [place for place in files_of(subject) if whole or ANY not in place.key]
+    patterns = [place for place in files_of(subject) if whole or ANY not in place[1]]
     return list(dict.fromkeys(place for pattern in patterns for place in known.files(pattern)))
 
 
@@ -157,7 +157,7 @@ def files_of(subject: Subject) -> list[Place]:
     """Where to look; "*" in a key stands for anything. None for a kind of which no file is kept."""
     first, slash, rest = subject.id.partition("/")
     patterns = FILES.get(subject.kind, ((), ()))[bool(slash)]
-    return [Place(ledger, key.format(first, rest)) for ledger, key in patterns]
+    return [(ledger, key.format(first, rest)) for ledger, key in patterns]
 
 
 def near_misses(
@@ -181,7 +181,7 @@ def near_misses(
     found: list[Explained] = []
     for editions in rules:
         detector = editions[0].detector
-        keys = [place.key for place in known if place.ledger == detector.of.name]
+        keys = [key for ledger, key in known if ledger == detector.of.name]
         if keys and (not detectors or not {detector.id, name_of(detector)}.isdisjoint(detectors)):
             found.append(_Asked(subject, editions, keys, view, fallen).explained(thorough))
     return found
@@ -259,14 +259,14 @@ class _Asked:
         )
 
     def rows(self, view: View, key: str) -> list[Row]:
-        kinds = view.file(Place(self.detector.of.name, key)).kinds
+        kinds = view.file((self.detector.of.name, key)).kinds
         return [row for kind in self.detector.reads for row in kinds.get(kind, ())]
 
     def units(self, view: View) -> list[UnitId]:
         """Every cell that sees a row, the latest first."""
         found: dict[UnitId, None] = {}
         for key in self.keys:
-            file = view.file(Place(self.detector.of.name, key))
+            file = view.file((self.detector.of.name, key))
             for row in self.rows(view, key):
                 cells = _cells(self.detector.cell, row, file)
                 found.update((UnitId(self.detector.id, key, cell), None) for cell in cells)

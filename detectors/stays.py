@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from detectors.detector import Gate
+from detectors.detector import FileGate
 from detectors.event import NEVER, Admission, AdmissionChange, Discharge, Fee, Kind, Line, Settlement
 from detectors.file import File
 from detectors.finding import Period
@@ -13,11 +13,10 @@ from detectors.unit import Unit
 
 
 @dataclass(frozen=True, slots=True)
-class Admissions(Gate):
+class Admissions(FileGate):
     """Judge only where the file holds so many admissions, whenever they were."""
 
-    def opens(self, arrival: Any, file: File, kinds: Iterable[Kind]) -> bool:
-        """Any: an Event of any kind."""
+    def admits(self, file: File, kinds: Iterable[Kind]) -> bool:
         return len(file.kinds.get(Admission, ())) >= self.rows
 
 

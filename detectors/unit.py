@@ -262,7 +262,7 @@ class Unit:
         """
         if not {Settlement, SettlementReversal} <= link.reads:
             raise LookupError("Settlement and SettlementReversal are not both among the kinds that this link declared")
-        bill: Settlement | None = self._look(Place(link.ledger.name, key)).taken_back(reversal)
+        bill: Settlement | None = self._look((link.ledger.name, key)).taken_back(reversal)
         return bill if bill is not None and bill.happened_at < self.horizon else None
 
     def look(
@@ -271,7 +271,7 @@ class Unit:
         """What stands in a second file, oldest first. Raises LookupError for a kind that the link does not declare."""
         if kind not in link.reads:
             raise LookupError(f"{kind.__name__} is not among the kinds that this link declared")
-        return self._look(Place(link.ledger.name, key)).rows(kind, since, min(until, self.horizon))
+        return self._look((link.ledger.name, key)).rows(kind, since, min(until, self.horizon))
 
     def look_many(self, link: Link[Any], kind: type[E], keys: Iterable[str]) -> dict[str, list[E]]:
         """The same of several files, which are then fetched together."""
@@ -321,12 +321,12 @@ def places_of(record: Record) -> list[Place]:
 
 
 def _group(kind: type[Record], group: str) -> Place:
-    return Place(f"{_tag(kind)}.group", group)
+    return f"{_tag(kind)}.group", group
 
 
 def place_of(kind: type[Record], key: str) -> Place:
     """Where the records of one subject are kept."""
-    return Place(_tag(kind), key)
+    return _tag(kind), key
 
 
 @cache

@@ -12,7 +12,6 @@ from detectors.detector import NO_LIMIT, Finding
 from detectors.event import Settlement, day_of
 from detectors.finding import Level, Reason, UnitId
 from detectors.judge import find
-from detectors.ledger import Place
 from detectors.memory import View
 from detectors.rules import Edition
 from detectors.unit import DAY, Unit
@@ -86,7 +85,7 @@ def by_model(editions: Sequence[Edition], keys: Sequence[str], view: View) -> By
     found: list[DayScored] = []
     lacking = 0
     for key in keys:
-        bills = view.file(Place(detector.of.name, key)).kinds.get(Settlement, ())
+        bills = view.file((detector.of.name, key)).kinds.get(Settlement, ())
         latest = {day_of(bill.happened_at): bill.happened_at for bill in bills}  # oldest first: the last one stays
         for day, last in latest.items():
             edition = next((one for one in editions if one.holds(last)), None)

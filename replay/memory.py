@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from heapq import heappop, heappush
 from typing import Any
 
@@ -41,8 +42,9 @@ class Memory:
         self._facts: dict[Place, list[Record]] = {}
         self._now = EVER
         self._ticket = 0
-        self._wakes: list[Wake] = []  # a heap
-        self._wanted: set[Wake] = set()
+        self._moments: list[datetime] = []  # a heap
+        self._wakes: dict[datetime, set[UnitId]] = {}  # by moment
+        self._taken: set[Wake] = set()  # until ``woken``
         self._spoke: set[UnitId] = set()
 
     def remember(self, rows: Sequence[Any]) -> View:
@@ -83,16 +85,25 @@ class Memory:
         spoken = self._spoke.intersection(silent)
         self._spoke.update(said)
         for wake in wakes:
-            if wake not in self._wanted:
-                self._wanted.add(wake)
-                heappush(self._wakes, wake)
+            if wake not in self._taken:
+                units = self._wakes.get(wake.at)
+                if units is None:
+                    units = self._wakes[wake.at] = set()
+                    heappush(self._moments, wake.at)
+                units.add(wake.unit)
         return set(), spoken
 
     def due(self, limit: int) -> list[Wake]:
         found: list[Wake] = []
-        while self._wakes and self._wakes[0].at <= self._now and len(found) < limit:
-            found.append(heappop(self._wakes))
+        while self._moments and self._moments[0] <= self._now and len(found) < limit:
+            at = heappop(self._moments)
+            units = sorted(self._wakes.pop(at))
+            if rest := units[limit - len(found) :]:
+                self._wakes[at] = set(rest)
+                heappush(self._moments, at)
+            found += [Wake(at, unit) for unit in units[: limit - len(found)]]
+        self._taken.update(found)
         return found
 
     def woken(self, wakes: Iterable[Wake]) -> None:
-        self._wanted.difference_update(wakes)
+        self._taken.difference_update(wakes)

@@ -25,7 +25,7 @@ class Recorded(Memory):
             if not ledger.sign:  # nothing ever falls there
                 for key, fallen in files.items():
                     for event in (row.event for row in fallen):
-                        self._fallen[Place(ledger.name, key)] += ledger.rows(event, key) if ledger.rows else (event,)
+                        self._fallen[ledger.name, key] += ledger.rows(event, key) if ledger.rows else (event,)
         return super().remember(rows)
 
     @property
@@ -38,12 +38,12 @@ class Recorded(Memory):
 
     def files(self, place: Place) -> Iterator[Place]:
         """Those that there are; a "*" at either end of the key stands for anything."""
-        known = self._files.get(place.ledger, {})
-        before, star, after = place.key.partition(ANY)
+        known = self._files.get(place[0], {})
+        before, star, after = place[1].partition(ANY)
         if not star:
-            yield from [place] if place.key in known else []
+            yield from [place] if place[1] in known else []
         else:
-            yield from (Place(place.ledger, key) for key in known if key.startswith(before) and key.endswith(after))
+            yield from ((place[0], key) for key in known if key.startswith(before) and key.endswith(after))
 
 
 def recorded(files: Sequence[str], on_events: Callable[[int], None]) -> Recorded:

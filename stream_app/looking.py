@@ -36,27 +36,27 @@ class Looking:
     def files(self, place: Place) -> Iterator[Place]:
         """Those that there are; a "*" at either end of the key stands for anything."""
         key = self._key(place)
-        if ANY not in place.key:
+        if ANY not in place[1]:
             yield from [place] if self._redis.exists(key) else []
             return
         pattern = ANY.join(map(escaped, key.split(ANY)))
-        ledger = len(f"{self._prefix}:f:{place.ledger}:")
+        before = len(f"{self._prefix}:f:{place[0]}:")
         for found in cast(Iterator[bytes], self._redis.scan_iter(pattern, count=AT_ONCE)):
-            yield Place(place.ledger, found.decode()[ledger:])
+            yield place[0], found.decode()[before:]
 
     def _key(self, place: Place) -> str:
-        return f"{self._prefix}:f:{place.ledger}:{place.key}"
+        return f"{self._prefix}:f:{place[0]}:{place[1]}"
 
     def _read(self, place: Place) -> list[Any]:
         """Any: see above."""
         if place not in self._rows:
             rows = cast(list[bytes], self._redis.zrange(self._key(place), 0, -1))
-            self._rows[place] = [unpack(row, place.key) for row in rows]
+            self._rows[place] = [unpack(row, place[1]) for row in rows]
         return self._rows[place]
 
     def _file(self, place: Place) -> File:
         if place not in self._files:
-            file = self._files[place] = Home() if place.ledger in HOMES else File()
+            file = self._files[place] = Home() if place[0] in HOMES else File()
             for row in self._read(place):
                 if isinstance(row, Fallen):
                     file.strike(row)

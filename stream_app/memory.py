@@ -50,7 +50,6 @@ MOST_DUE, FEWEST_DUE = 100_000, 50  # wakes taken at a time
 MOST_WAKES = 200_000  # that a worker knows to be kept already
 MOST_FILES = 200_000  # in each of two generations of a worker's replica
 HOMES = (PERSON.name, DESK.name)
-Where = tuple[str, str]  # a Place; as a plain tuple it is made several times as fast, and several times an event
 LONG = timedelta(days=100)  # rows that are kept so long are pressed: 98 % of a memory that is full
 WHOLE = (VISIT.name, CODE.name)  # forgotten as a whole: judged as a whole, however long they last
 
@@ -165,9 +164,9 @@ class Memory:
         self._forget_replica()
 
     def _forget_replica(self) -> None:
-        self._young: dict[Where, File] = {}
-        self._old: dict[Where, File] = {}
-        self._facts: dict[Where, list[Record]] = {}
+        self._young: dict[Place, File] = {}
+        self._old: dict[Place, File] = {}
+        self._facts: dict[Place, list[Record]] = {}
         self._news_seen = 0
         self._due_at = 0
         self._waking: set[Wake] = set()  # kept in Redis, and not due when that was last seen
@@ -180,7 +179,7 @@ class Memory:
                 if row.happened_at > seen_now:
                     seen_now = row.happened_at
         entered = filed(rows)
-        touched: dict[Where, tuple[File | None, Sequence[bytes]]] = {}
+        touched: dict[Place, tuple[File | None, Sequence[bytes]]] = {}
         written: dict[int, bytes] = {}  # what several files keep whole
         for ledger, files in entered.items():
             for key, some in files.items():
@@ -205,7 +204,7 @@ class Memory:
                 yield _row(ledger, key, text_of(kept))
 
     def learn(self, records: Sequence[Record]) -> None:
-        touched: dict[Where, tuple[File | None, list[bytes]]] = {}
+        touched: dict[Place, tuple[File | None, list[bytes]]] = {}
         for record in records:
             for place in places_of(record):
                 touched.setdefault(place, (None, []))[1].append(text_of(record))
@@ -257,7 +256,7 @@ class Memory:
         self._due_at = 0
 
     def _trip(
-        self, touched: Mapping[Where, tuple[File | None, Sequence[bytes]]], now: int, subjects: Sequence[str] = ()
+        self, touched: Mapping[Place, tuple[File | None, Sequence[bytes]]], now: int, subjects: Sequence[str] = ()
     ) -> View:
         """Add these rows and read what is new under these places; no file: it holds reference records."""
         files = [
@@ -341,9 +340,9 @@ class Memory:
             self._facts.clear()
         for name in subjects:
             ledger, _, key = name.decode().partition(":")
-            self._facts.pop(Place(ledger, key), None)
+            self._facts.pop((ledger, key), None)
 
-    def _keep_facts(self, place: Where, rows: Iterable[bytes]) -> None:
+    def _keep_facts(self, place: Place, rows: Iterable[bytes]) -> None:
         records: list[Record] = []
         for row in rows:
             records = with_record(records, unpack(row, place[1]))
@@ -351,7 +350,7 @@ class Memory:
             self._facts.clear()
         self._facts[place] = records
 
-    def _file(self, place: Where) -> File:
+    def _file(self, place: Place) -> File:
         """The replica's own, which may be behind."""
         file = self._young.get(place)
         if file is None:
@@ -416,7 +415,7 @@ class _Reader:
 
     __slots__ = ("_read", "_ticket", "_young")
 
-    def __init__(self, young: Mapping[Where, File], read: Callable[[Place, int], File], ticket: int) -> None:
+    def __init__(self, young: Mapping[Place, File], read: Callable[[Place, int], File], ticket: int) -> None:
         self._young, self._read, self._ticket = young, read, ticket
 
     def __call__(self, place: Place) -> File:
@@ -460,11 +459,11 @@ def _string_of(length: int) -> bytes:
 _SHORT_STRINGS = [_string_of(length) for length in range(256)]
 
 
-def _is_fact(place: Where) -> bool:
+def _is_fact(place: Place) -> bool:
     return place[0].startswith("ref.")
 
 
-def _name(place: Where) -> str:
+def _name(place: Place) -> str:
     return f"{place[0]}:{place[1]}"
 
 

@@ -36,7 +36,6 @@ from stream_app.memory import (
     WHOLE,
     Held,
     Memory,
-    Where,
     _blob,
     _is_fact,
     _keep_rows,
@@ -128,10 +127,10 @@ class Sharded(Memory):
     def _forget_replica(self) -> None:
         super()._forget_replica()
         # of each file when it was read, oldest first: (ticket, position of its shard)
-        self._reads: defaultdict[Where, list[tuple[int, int]]] = defaultdict(list)
+        self._reads: defaultdict[Place, list[tuple[int, int]]] = defaultdict(list)
 
     def _trip(
-        self, touched: Mapping[Where, tuple[File | None, Sequence[bytes]]], now: int, subjects: Sequence[str] = ()
+        self, touched: Mapping[Place, tuple[File | None, Sequence[bytes]]], now: int, subjects: Sequence[str] = ()
     ) -> View:
         self._make_room()
         added = {_name(place): rows for place, (_, rows) in touched.items() if rows}
@@ -160,7 +159,7 @@ class Sharded(Memory):
             self._reads.clear()  # so every file is read from its start again, and
             self._facts.clear()  # none is left of which nobody knows when it was read
 
-    def _read_all(self, touched: Mapping[Where, tuple[File | None, Sequence[bytes]]], ticket: int) -> None:
+    def _read_all(self, touched: Mapping[Place, tuple[File | None, Sequence[bytes]]], ticket: int) -> None:
         places = {_name(place): place for place in touched}
         for shard, names in self._by_shard(places).items():
             wanted = [(name, str(self._known(places[name]))) for name in names]
@@ -169,12 +168,12 @@ class Sharded(Memory):
             for name in names:
                 self._take(places[name], touched[places[name]][0], rows.get(name, ()), ticket, int(at))
 
-    def _known(self, place: Where) -> int:
+    def _known(self, place: Place) -> int:
         """Records are read whole; of events only what is new."""
         reads = self._reads.get(place)
         return reads[-1][1] if reads and not _is_fact(place) else 0
 
-    def _take(self, place: Where, file: File | None, rows: Sequence[bytes], ticket: int, at: int) -> None:
+    def _take(self, place: Place, file: File | None, rows: Sequence[bytes], ticket: int, at: int) -> None:
         if file is None:
             self._keep_facts(place, rows)
         else:
@@ -184,7 +183,7 @@ class Sharded(Memory):
         reads.append((ticket, at))
         del reads[:-READS_KEPT]
 
-    def _file(self, place: Where) -> File:
+    def _file(self, place: Place) -> File:
         """A file that is made anew is read from its start."""
         if place not in self._young and place not in self._old:
             self._reads.pop(place, None)
@@ -221,7 +220,7 @@ class Sharded(Memory):
                 grown |= looked_at[files[index - 1]]
         return grown
 
-    def _position(self, place: Where, ticket: int) -> int:
+    def _position(self, place: Place, ticket: int) -> int:
         """Up to where a view of this ticket surely saw the file; 0: nobody knows any more."""
         reads = self._reads.get((place[0], place[1]), [])
         if len(reads) == READS_KEPT and reads[0][0] > ticket:

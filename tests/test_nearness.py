@@ -24,7 +24,7 @@ from detectors.hospital.batch_admission_cases import CASES as BATCHES
 from detectors.hospital.ghost_bed_absence import GhostBedAbsence
 from detectors.hospital.ghost_bed_absence_cases import CASES as BEDS
 from detectors.judge import Judge
-from detectors.ledger import LEDGERS, Place
+from detectors.ledger import LEDGERS
 from detectors.nearness import Explained, NearMiss, files_of, name_of, near_misses
 from detectors.person.drug_overstock_cases import CASES as SUPPLIES
 from detectors.person.geo_time_conflict import GeoTimeConflict
@@ -219,7 +219,7 @@ def everything(case: Case, **options: Any) -> Iterator[Explained]:
     memory = told(*case.known, *case.story)
     kind = WHOSE.get(case.detector.of.name, "org")
     for key in list(memory._files[case.detector.of.name]):
-        place = Place(case.detector.of.name, key)
+        place = (case.detector.of.name, key)
         yield from near_misses(
             Subject(kind, key), [place], memory.view, rulebook([case.detector]), fallen=memory.fallen, **options
         )
@@ -251,7 +251,7 @@ def test_only_known_files_are_looked_into() -> None:
     for kind in ("person", "till", "stay", "trace_code", "drug", "area", "org", "rx"):
         places = [*files_of(Subject(kind, "A")), *files_of(Subject(kind, "A/B"))]
         assert places
-        assert {place.ledger for place in places} <= ledgers
+        assert {ledger for ledger, _ in places} <= ledgers
     assert files_of(Subject("group", "g")) == []
     assert files_of(Subject("till", "of one part")) == []
 

@@ -11,7 +11,6 @@ from redis import Redis
 
 from detectors.case import settlement
 from detectors.event import EVER, NEVER, Settlement
-from detectors.ledger import Place
 from stream_app import check, rows, topics
 from stream_app.check import Finding
 from stream_app.line import Line
@@ -129,7 +128,7 @@ def test_a_memory_of_the_first_schema_is_read_and_from_then_on_ours(redis: Redis
     if before:
         redis.set(f"{PREFIX}:schema", before)
     view = Memory(redis, PREFIX).remember([settlement("04 08:01", org="B")])
-    assert [row.org for row in view.file(Place("person", "P")).rows(Settlement, EVER, NEVER)] == ["A", "B"]
+    assert [row.org for row in view.file(("person", "P")).rows(Settlement, EVER, NEVER)] == ["A", "B"]
     assert redis.get(f"{PREFIX}:schema") == b"%d" % rows.SCHEMA
 
 

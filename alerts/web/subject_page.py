@@ -194,12 +194,13 @@ def memory_part(told: Dossier, live: Known, words: Words) -> MemoryPart:
     settled: dict[str, list[datetime]] = {}
     view = live.view
     for place in places_of(told.subject, live, whole=False)[:MOST_FILES]:
+        ledger, _ = place
         for kind, rows in view.file(place).kinds.items():
             tag = str(kind.__struct_config__.tag)
-            counts.setdefault(place.ledger, Counter())[tag] += len(rows)
-            spans.setdefault(place.ledger, []).extend(row.happened_at for row in (rows[:1] + rows[-1:]))
+            counts.setdefault(ledger, Counter())[tag] += len(rows)
+            spans.setdefault(ledger, []).extend(row.happened_at for row in (rows[:1] + rows[-1:]))
             if tag == SETTLED:
-                settled.setdefault(place.ledger, []).extend(row.happened_at for row in rows)
+                settled.setdefault(ledger, []).extend(row.happened_at for row in rows)
     moments = max(settled.values(), key=len, default=[])
     named = Counter(case.row.last_seen.astimezone(CHINA).date() for case in told.cases)
     return MemoryPart(

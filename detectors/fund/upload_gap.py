@@ -9,7 +9,7 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple
 
-from detectors.detector import Finding, Gate
+from detectors.detector import FileGate, Finding, Gate
 from detectors.event import CHINA, NEVER, Admission, Beat, Discharge, Event, Kind, Settlement, day_of
 from detectors.exclusions import not_applicable
 from detectors.feeds import BEAT, HISTORY, LEAST, NAMES, patience
@@ -35,11 +35,10 @@ _time = attrgetter("happened_at")
 
 
 @dataclass(frozen=True, slots=True)
-class Led(Gate):
+class Led(FileGate):
     """Judged only when a link leads here."""
 
-    def opens(self, arrival: Any, file: File, kinds: Iterable[Kind]) -> bool:
-        """Any: an event of any kind."""
+    def admits(self, file: File, kinds: Iterable[Kind]) -> bool:
         return False
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from detectors.detector import Finding, Gate
+from detectors.detector import FileGate, Finding, Gate
 from detectors.event import Admission, Discharge, Fee, Kind, Leave, OrgRecord, Settlement
 from detectors.exclusions import approved_leave, late_upload, no_visit_needed, taken_back
 from detectors.file import File
@@ -22,11 +22,10 @@ SHOWN = 3  # bills whose recordings are asked for
 
 
 @dataclass(frozen=True, slots=True)
-class SeenByFace(Gate):
+class SeenByFace(FileGate):
     """Judge only who was ever admitted, and ever seen by face at a till."""
 
-    def opens(self, arrival: Any, file: File, kinds: Iterable[Kind]) -> bool:
-        """Any: an Event of any kind."""
+    def admits(self, file: File, kinds: Iterable[Kind]) -> bool:
         if not file.kinds.get(Admission):
             return False
         return any(bill.verify_mode == "face" for bill in file.kinds.get(Settlement, ()))

@@ -61,9 +61,12 @@ LEAVES_OF_VISIT = Link(ledger=VISIT, reads=frozenset({Leave}), units=wards_of)
 class Surprise(Gate):
     """Judge a ward only for its surprise checks, and only where there are enough for a round."""
 
+    def admits(self, file: File, kinds: Iterable[Kind]) -> bool:
+        return len(file.kinds.get(Presence, ())) >= self.rows
+
     def opens(self, arrival: Any, file: File, kinds: Iterable[Kind]) -> bool:
         """Any: a Presence."""
-        return arrival.check_type == "surprise" and len(file.kinds.get(Presence, ())) >= self.rows
+        return bool(arrival.check_type == "surprise")
 
 
 class Round(NamedTuple):

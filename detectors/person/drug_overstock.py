@@ -29,6 +29,9 @@ class Bought(Gate):
     Neither a bill's goods told again, nor lines without a bill, nor a prescription that nobody has used.
     """
 
+    def admits(self, file: File, kinds: Iterable[Kind]) -> bool:
+        return not file.kinds.keys().isdisjoint((Settlement, Fee, Sale))
+
     def opens(self, arrival: Any, file: File, kinds: Iterable[Kind]) -> bool:
         """Any: an Event of any kind."""
         if isinstance(arrival, Sale) and arrival.bill and arrival.sale_type == "sale":

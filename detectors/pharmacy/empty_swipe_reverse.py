@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple
 
-from detectors.detector import Finding, Gate
+from detectors.detector import FileGate, Finding, Gate
 from detectors.event import Fee, Kind, Settlement, SettlementReversal
 from detectors.exclusions import not_applicable
 from detectors.file import File, order
@@ -23,11 +23,10 @@ SHOWN = 3  # cycles whose recordings are asked for
 
 
 @dataclass(frozen=True, slots=True)
-class Reversals(Gate):
+class Reversals(FileGate):
     """Judge only where the file holds so many reversals, whenever they were."""
 
-    def opens(self, arrival: Any, file: File, kinds: Iterable[Kind]) -> bool:
-        """Any: an Event of any kind."""
+    def admits(self, file: File, kinds: Iterable[Kind]) -> bool:
         return len(file.kinds.get(SettlementReversal, ())) >= self.rows
 
 

@@ -48,9 +48,12 @@ BILLS_OF_PERSON = Link(
 class Reversals(Gate):
     """Judge a store's day only where so many bills were taken back within a week of it."""
 
+    def admits(self, file: File, kinds: Iterable[Kind]) -> bool:
+        return len(file.kinds.get(SettlementReversal, ())) >= self.rows
+
     def opens(self, arrival: Any, file: File, kinds: Iterable[Kind]) -> bool:
         """Any: a Settlement or a SettlementReversal."""
-        if SettlementReversal not in file.kinds or not is_store(arrival.org):
+        if not is_store(arrival.org):
             return False
         moment = arrival.happened_at
         return len(file.rows(SettlementReversal, moment - self.within, moment + self.within + TICK)) >= self.rows

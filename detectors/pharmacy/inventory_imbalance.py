@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
-from detectors.detector import Finding, Gate
+from detectors.detector import FileGate, Finding, Gate
 from detectors.event import NEVER, DrugRecord, Event, Fee, Inventory, Kind, Sale, Settlement, day_of
 from detectors.exclusions import data_missing, not_applicable, taken_back
 from detectors.feeds import BEAT, FEED_OF_GOODS, SETTLED, Silence, muted, patience, silences
@@ -51,11 +51,10 @@ BILLS_OF_VISIT = Link(ledger=VISIT, reads=frozenset({Settlement}), units=goods_o
 
 
 @dataclass(frozen=True, slots=True)
-class Counted(Gate):
+class Counted(FileGate):
     """Judge only what was ever counted: without a count nobody knows what stood there before."""
 
-    def opens(self, arrival: Any, file: File, kinds: Iterable[Kind]) -> bool:
-        """Any: a row of STOCK."""
+    def admits(self, file: File, kinds: Iterable[Kind]) -> bool:
         return any(row.inv_type == "count" for row in file.kinds.get(Inventory, ()))
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, NamedTuple
 
-from detectors.detector import Finding, Gate
+from detectors.detector import FileGate, Finding, Gate
 from detectors.event import DoctorRecord, DrugRecord, Kind, Line, Prescription, RxLine, Sale, Settlement
 from detectors.exclusions import (
     applied,
@@ -38,11 +38,10 @@ NOT_AT_WORK = {
 
 
 @dataclass(frozen=True, slots=True)
-class Used(Gate):
+class Used(FileGate):
     """Judge a number only once something was settled on it."""
 
-    def opens(self, arrival: Any, file: File, kinds: Iterable[Kind]) -> bool:
-        """Any: an Event of any kind."""
+    def admits(self, file: File, kinds: Iterable[Kind]) -> bool:
         return bool(file.kinds.get(Settlement))
 
 

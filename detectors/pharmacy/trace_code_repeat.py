@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, NamedTuple
 
-from detectors.detector import TICK, Finding, Gate
+from detectors.detector import TICK, FileGate, Finding, Gate
 from detectors.event import NEVER, DrugRecord, Event, Fee, Kind, Line, Sale, Settlement
 from detectors.exclusions import goods_returned, is_uncoded, opened_box, uncoded_stock
 from detectors.file import File
@@ -32,11 +32,10 @@ BILLS_OF_VISIT = Link(ledger=VISIT, reads=frozenset({Settlement}), units=codes_o
 
 
 @dataclass(frozen=True, slots=True)
-class ToldTwice(Gate):
+class ToldTwice(FileGate):
     """Judge only codes that are named by two bills, or by fee uploads that two bills may come to settle."""
 
-    def opens(self, arrival: Any, file: File, kinds: Iterable[Kind]) -> bool:
-        """Any: an Event of any kind."""
+    def admits(self, file: File, kinds: Iterable[Kind]) -> bool:
         first: tuple[str, str] | None = None
         for kind in (Settlement, Sale, Fee):
             for row in file.kinds.get(kind, ()):

@@ -114,7 +114,7 @@ def _by_model(places: Sequence[Place], view: View, learned: Rulebook, detectors:
 
     for editions in learned:
         detector = editions[0].detector
-        keys = [place.key for place in places if place.ledger == detector.of.name]
+        keys = [key for ledger, key in places if ledger == detector.of.name]
         if keys and (not detectors or detector.id in detectors):
             yield by_model(editions, keys, view)
 
