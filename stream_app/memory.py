@@ -182,10 +182,19 @@ class Memory:
         touched: dict[Place, tuple[File | None, Sequence[bytes]]] = {}
         written: dict[int, bytes] = {}  # what several files keep whole
         for ledger, files in entered.items():
-            for key, some in files.items():
-                file = self._file((ledger.name, key))
-                kept = [row for told in some for row in self._kept(file, ledger, key, told, written)]
-                touched[ledger.name, key] = (file, kept)
+            known = {key: self._file((ledger.name, key)) for key in files}
+            texts = [
+                (text, key)
+                for key, some in files.items()
+                for row in some
+                for text in self._kept(known[key], ledger, key, row, written)
+            ]
+            # what goes in a month or two is not worth the time that pressing takes
+            kept = pressed(texts) if ledger.keep >= LONG else [text for text, _ in texts]
+            added: dict[str, list[bytes]] = {key: [] for key in files}
+            for (_, key), text in zip(texts, kept, strict=True):
+                added[key].append(text)
+            touched |= {(ledger.name, key): (file, added[key]) for key, file in known.items()}
         return replace(self._trip(touched, micros(seen_now)), entered=entered)
 
     def _kept(self, file: File, ledger: Ledger, key: str, row: Any, written: dict[int, bytes]) -> Iterator[bytes]:
@@ -195,13 +204,13 @@ class Memory:
             return
         if ledger.rows is None:
             _keep(file, row)
-            yield _row(ledger, key, written.get(id(row)) or written.setdefault(id(row), text_of(row)))
+            yield written.get(id(row)) or written.setdefault(id(row), text_of(row))
             return
         for part in ledger.rows(row.event if fallen else row, key):
             if not (ledger.sign and file.knows(part)):
                 kept = Fallen(part, row.lines) if fallen else part
                 _keep(file, kept)
-                yield _row(ledger, key, text_of(kept))
+                yield text_of(kept)
 
     def learn(self, records: Sequence[Record]) -> None:
         touched: dict[Place, tuple[File | None, list[bytes]]] = {}
@@ -429,11 +438,6 @@ def _keep(file: File, row: Any) -> None:
         file.strike(row)
     else:
         file.add(row)
-
-
-def _row(ledger: Ledger, key: str, text: bytes) -> bytes:
-    """As it stands in Redis: what goes in a month or two is not worth the time that pressing takes."""
-    return pressed(text, key) if ledger.keep >= LONG else text
 
 
 def _keep_rows(file: File, rows: Iterable[bytes], key: str) -> None:

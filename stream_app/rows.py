@@ -7,7 +7,7 @@ knows how rows look (docs/decisions/s-bytes.md). Rows of schema 1, the text alon
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -50,10 +50,10 @@ DICTIONARY = Path(__file__).with_name("rows.zdict")  # never another one for the
 class _Press(threading.local):
     """Of each thread its own: neither direction may be used by two at once. Frames say no more than their length."""
 
-    press: Callable[[bytes], bytes]
+    press: Callable[..., zstandard.BufferWithSegmentsCollection]
     expand: Callable[..., bytes]
 
-    def __getattr__(self, name: str) -> Callable[..., bytes]:
+    def __getattr__(self, name: str) -> Callable[..., Any]:
         """Made when first needed."""
         kind = zstandard.FORMAT_ZSTD1_MAGICLESS
         how = zstandard.ZstdCompressionParameters.from_level(
@@ -61,9 +61,9 @@ class _Press(threading.local):
         )
         known = zstandard.ZstdCompressionDict(DICTIONARY.read_bytes())
         known.precompute_compress(compression_params=how)
-        self.press = zstandard.ZstdCompressor(dict_data=known, compression_params=how).compress
+        self.press = zstandard.ZstdCompressor(dict_data=known, compression_params=how).multi_compress_to_buffer
         self.expand = zstandard.ZstdDecompressor(dict_data=known, format=kind).decompress
-        made: Callable[..., bytes] = self.__dict__[name]
+        made: Callable[..., Any] = self.__dict__[name]
         return made
 
 
@@ -83,10 +83,17 @@ def text_of(row: Any) -> bytes:
     return _encode([_TAGS[kind], *values])
 
 
-def pressed(text: bytes, key: str) -> bytes:
-    """What ``text_of`` wrote, as it is kept for long in the file with this key. Equal content, equal bytes."""
-    short = without_key(text, key)
-    return short if len(short) < _TOO_SHORT else _PRESSED + _press.press(short)
+def pressed(told: Iterable[tuple[bytes, str]]) -> list[bytes]:
+    """What ``text_of`` wrote, as it is kept for long in the file with the key beside it. Equal content, equal bytes.
+
+    All at once, since pressing lets other threads run, and then waits its turn.
+    """
+    rows = [without_key(text, key) for text, key in told]
+    if long := [n for n, row in enumerate(rows) if len(row) >= _TOO_SHORT]:
+        frames = _press.press([rows[n] for n in long])
+        for at, n in enumerate(long):
+            rows[n] = _PRESSED + frames[at].tobytes()
+    return rows
 
 
 def without_key(text: bytes, key: str) -> bytes:

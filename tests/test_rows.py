@@ -155,7 +155,7 @@ def test_rows_of_every_ledger_are_a_fraction_of_what_was_told() -> None:
 
 
 def pack(row: Any, key: str) -> bytes:
-    return pressed(text_of(row), key)
+    return pressed([(text_of(row), key)])[0]
 
 
 def _box(n: int) -> Line:

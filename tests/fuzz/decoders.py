@@ -99,7 +99,7 @@ def try_one(data: bytes) -> None:
         seal_of(event)
     key = raw[:20].decode("latin-1")
     assert unpack(text_of(event), key) == event
-    assert unpack(pressed(text_of(event), key), key) == event
+    assert unpack(pressed([(text_of(event), key)])[0], key) == event
 
 
 def seed(folder: Path) -> None:
