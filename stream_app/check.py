@@ -280,11 +280,12 @@ def _workers(settings: Settings, wanted: dict[str, int]) -> Finding:
 def of_redis(settings: Settings, start: str) -> Finding:
     import redis
 
+    from stream_app.shards import connect, one_kind_of_error
+
     shown = _without_password(settings.redis.url)
     try:
-        with redis.Redis.from_url(settings.redis.url, socket_timeout=ANSWER_WITHIN_S) as client:
-            client.ping()
-            wrong = list(_faults_of_redis(client))
+        with one_kind_of_error(), connect(settings.redis, socket_timeout=ANSWER_WITHIN_S) as client:
+            wrong = [fault for node in _nodes(client) for fault in _faults_of_node(node)]
             other = _other_schema(client, settings)
     except redis.RedisError as error:
         if refusal := of_refusal("redis", shown, str(error)):
@@ -297,8 +298,29 @@ def of_redis(settings: Settings, start: str) -> Finding:
     if other:
         return Finding("redis", WRONG, other, "docs/runbook/upgrade.md")
     if wrong:
-        return Finding("redis", WRONG, "; ".join(said for said, _ in wrong), "; ".join(to_do for _, to_do in wrong))
+        return Finding(
+            "redis", WRONG, "; ".join(said for said, _ in wrong), "; ".join(dict.fromkeys(to_do for _, to_do in wrong))
+        )
     return Finding("redis", OK, f"answers at {shown}, keeps what it has, and evicts nothing")
+
+
+def _nodes(client: "Redis") -> Iterator[tuple[str, "Redis"]]:
+    """Each server that keeps rows, by its address; of a single one that goes without saying."""
+    from redis.cluster import RedisCluster
+
+    if not isinstance(client, RedisCluster):
+        yield "", client
+        return
+    for node in client.get_primaries():
+        yield f"{node.name}: ", cast("Redis", client.get_redis_connection(node))
+
+
+def _faults_of_node(node: tuple[str, "Redis"]) -> Iterator[tuple[str, str]]:
+    """What is wrong with it, and what to do about each."""
+    name, client = node
+    client.ping()
+    for wrong, to_do in _faults_of_redis(client):
+        yield f"{name}{wrong}", to_do
 
 
 def _faults_of_redis(client: "Redis") -> Iterator[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """The live memory, looked at and left as it is: no ticket is taken, nothing is written."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 from redis import Redis
@@ -9,21 +10,24 @@ from detectors.event import Record
 from detectors.file import Fallen, File, Home
 from detectors.ledger import Place
 from detectors.memory import View, with_record
-from stream_app.memory import HOMES, escaped, moment
+from stream_app.keys import ANY, Keys
+from stream_app.memory import HOMES, moment
 from stream_app.rows import unpack
+from stream_app.settings import RedisSettings
+from stream_app.shards import connect, one_kind_of_error
 
-ANY = "*"  # in a key
 AT_ONCE = 10_000  # keys of one SCAN
+ANSWER_WITHIN_S = 10
 
 
 class Looking:
     """What Redis holds, as it was when each file was first asked for. Raises redis.RedisError."""
 
-    def __init__(self, redis: Redis, prefix: str) -> None:
-        self._redis, self._prefix = redis, prefix
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self._redis, self._keys = redis, keys
         self._rows: dict[Place, list[Any]] = {}  # Any: Events, Records or Fallen
         self._files: dict[Place, File] = {}
-        self._now = moment(int(cast(bytes | None, redis.get(f"{prefix}:now")) or 0))
+        self._now = moment(int(cast(bytes | None, redis.get(f"{keys.prefix}:now")) or 0))
 
     @property
     def view(self) -> View:
@@ -35,22 +39,16 @@ class Looking:
 
     def files(self, place: Place) -> Iterator[Place]:
         """Those that there are; a "*" at either end of the key stands for anything."""
-        key = self._key(place)
         if ANY not in place[1]:
-            yield from [place] if self._redis.exists(key) else []
+            yield from [place] if self._redis.exists(self._keys.of_file(place)) else []
             return
-        pattern = ANY.join(map(escaped, key.split(ANY)))
-        before = len(f"{self._prefix}:f:{place[0]}:")
-        for found in cast(Iterator[bytes], self._redis.scan_iter(pattern, count=AT_ONCE)):
-            yield place[0], found.decode()[before:]
-
-    def _key(self, place: Place) -> str:
-        return f"{self._prefix}:f:{place[0]}:{place[1]}"
+        found = cast(Iterator[bytes], self._redis.scan_iter(self._keys.matching(place), count=AT_ONCE))
+        yield from map(self._keys.file_of, found)
 
     def _read(self, place: Place) -> list[Any]:
         """Any: see above."""
         if place not in self._rows:
-            rows = cast(list[bytes], self._redis.zrange(self._key(place), 0, -1))
+            rows = cast(list[bytes], self._redis.zrange(self._keys.of_file(place), 0, -1))
             self._rows[place] = [unpack(row, place[1]) for row in rows]
         return self._rows[place]
 
@@ -69,3 +67,10 @@ class Looking:
         for record in self._read(place):
             records = with_record(records, record)
         return records
+
+
+@contextmanager
+def looking(settings: RedisSettings) -> Iterator[Looking]:
+    """At the memory that the settings name. Raises redis.RedisError."""
+    with one_kind_of_error(), connect(settings, socket_timeout=ANSWER_WITHIN_S) as redis:
+        yield Looking(redis, Keys.of(settings))

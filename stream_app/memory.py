@@ -41,6 +41,7 @@ from detectors.memory import Missing, View, Wake, with_record
 from detectors.unit import places_of
 from detectors.wire import seal_of
 from stream_app import metrics
+from stream_app.keys import ANY, Keys
 from stream_app.rows import READABLE, SCHEMA, happened_at, pressed, text_of, unpack
 from stream_app.settings import SettingsError
 
@@ -153,7 +154,7 @@ class Memory:
     """
 
     def __init__(self, redis: Redis, prefix: str = "{fw}", most_files: int = MOST_FILES) -> None:
-        self._redis, self._prefix, self._most = redis, prefix, most_files
+        self._redis, self._prefix, self._keys, self._most = redis, prefix, Keys(prefix), most_files
         self._hear = redis.register_script(HEAR)
         self._conclude = redis.register_script(CONCLUDE)
         self._due = redis.register_script(DUE)
@@ -384,11 +385,11 @@ class Memory:
     def forget(self, cursor: int = 0, count: int = 500) -> int:
         """Drop what no unit can need any more, in a slice of the keys. Returns the next cursor; 0: all was seen."""
         cursor, keys = cast(
-            tuple[int, list[bytes]], self._redis.scan(cursor, match=f"{escaped(self._prefix)}:f:*", count=count)
+            tuple[int, list[bytes]], self._redis.scan(cursor, match=self._keys.matching((ANY, ANY)), count=count)
         )
         horizons = {ledger.name: moment(self._now) - ledger.keep for ledger in LEDGERS}
         for key in keys:
-            ledger, _, name = key[len(self._prefix) + 3 :].decode().partition(":")
+            ledger, name = self._keys.file_of(key)
             if ledger in horizons:
                 self._forget_file(key, name, horizons[ledger], whole=ledger in WHOLE)
         return int(cursor)
@@ -478,11 +479,6 @@ def _text(unit: UnitId) -> str:
 def _chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     """Any: of whatever the sequence holds."""
     return (items[i : i + size] for i in range(0, len(items), size))
-
-
-def escaped(prefix: str) -> str:
-    """For the patterns of SCAN: matches itself only."""
-    return "".join(f"[{c}]" if c in "*?" else f"\\{c}" if c in "[]\\" else c for c in prefix)
 
 
 def micros(moment: datetime) -> int:

@@ -18,7 +18,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, cast
-from zlib import crc32
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -30,6 +29,7 @@ from detectors.file import File
 from detectors.finding import UnitId
 from detectors.ledger import LEDGERS, Place
 from detectors.memory import View, Wake
+from stream_app.keys import ANY, Keys
 from stream_app.memory import (
     MOST_FILES,
     NEWS_KEPT,
@@ -43,7 +43,6 @@ from stream_app.memory import (
     _Reader,
     _text,
     _unit,
-    escaped,
     micros,
     moment,
     strings,
@@ -95,24 +94,14 @@ def connect(settings: RedisSettings, **options: Any) -> Redis:  # Any: as redis-
     retry = Retry(NoBackoff(), 0)
     if not settings.shards:
         return Redis.from_url(settings.url, retry=retry, **options)
-    with _one_kind_of_error():
+    with one_kind_of_error():
         return cast(Redis, RedisCluster.from_url(settings.url, retry=retry, **options))
 
 
 def memory(settings: RedisSettings, **options: Any) -> Memory:  # Any: as above
     """The memory that the settings name. Raises redis.RedisError if a cluster cannot be reached."""
-    redis, prefix = connect(settings, **options), tag(settings)
-    return Sharded(redis, settings.shards, prefix) if settings.shards else Memory(redis, prefix)
-
-
-def tag(settings: RedisSettings) -> str:
-    """What every key at home begins with."""
-    return f"{{{settings.prefix}}}"
-
-
-def shard_of(prefix: str, shards: int, file: str) -> str:
-    """What the keys of a file begin with. shards: 0: all is at home."""
-    return f"{prefix[:-1]}.{crc32(file.encode()) % shards}}}" if shards else prefix
+    redis, keys = connect(settings, **options), Keys.of(settings)
+    return Sharded(redis, keys.shards, keys.prefix) if keys.shards else Memory(redis, keys.prefix)
 
 
 class Sharded(Memory):
@@ -120,7 +109,7 @@ class Sharded(Memory):
 
     def __init__(self, redis: Redis, shards: int, prefix: str = "{fw}", most_files: int = MOST_FILES) -> None:
         super().__init__(redis, prefix, most_files)
-        self._shards = shards
+        self._keys = Keys(prefix, shards)
         self._add, self._read, self._grown = map(redis.register_script, (ADD, READ, GROWN))
         self._sweep: Iterator[bytes] = iter(())
 
@@ -213,7 +202,7 @@ class Sharded(Memory):
                 looked_at[_name(place), self._position(place, ticket)].add(unit)
         by_shard: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
         for name, at in looked_at:
-            by_shard[shard_of(self._prefix, self._shards, name)].append((name, at))
+            by_shard[self._keys.shard_of(name)].append((name, at))
         grown: set[UnitId] = set()
         for shard, files in by_shard.items():
             for index in self._run("conclude", self._grown, shard, _blob([(name, str(at)) for name, at in files])):
@@ -230,13 +219,12 @@ class Sharded(Memory):
     def forget(self, cursor: int = 0, count: int = 500) -> int:
         """Any slice of the keys; the cursor only says whether there are more."""
         if not cursor:
-            pattern = f"{escaped(self._prefix[:-1])}.*:f:*"
-            self._sweep = iter(self._redis.scan_iter(match=pattern, count=count))
+            self._sweep = iter(self._redis.scan_iter(match=self._keys.matching((ANY, ANY)), count=count))
         horizons = {ledger.name: moment(self._now) - ledger.keep for ledger in LEDGERS}
-        with _one_kind_of_error():
+        with one_kind_of_error():
             keys = list(islice(self._sweep, count))
             for key in keys:
-                ledger, _, name = key.partition(b"}:f:")[2].decode().partition(":")
+                ledger, name = self._keys.file_of(key)
                 if ledger in horizons:
                     self._forget_file(key, name, horizons[ledger], whole=ledger in WHOLE)
         return 1 if len(keys) == count else 0
@@ -244,17 +232,17 @@ class Sharded(Memory):
     def _by_shard(self, names: Iterable[str]) -> dict[str, list[str]]:
         found: defaultdict[str, list[str]] = defaultdict(list)
         for name in names:
-            found[shard_of(self._prefix, self._shards, name)].append(name)
+            found[self._keys.shard_of(name)].append(name)
         return found
 
     def check_schema(self) -> None:
-        with _one_kind_of_error():
+        with one_kind_of_error():
             super().check_schema()
 
     def held(self) -> Held:
         if not isinstance(self._redis, RedisCluster):
             return super().held()
-        with _one_kind_of_error():
+        with one_kind_of_error():
             found = cast(dict[str, Any], self._redis.info("memory", target_nodes=RedisCluster.PRIMARIES))
             keys = cast(int, self._redis.dbsize())
         nodes = [found] if "used_memory" in found else found.values()
@@ -263,21 +251,21 @@ class Sharded(Memory):
 
     def _call(self, script: Any, args: Sequence[Any]) -> Any:
         """Any: as in Memory. The key says on which node the script is to run."""
-        with _one_kind_of_error():
+        with one_kind_of_error():
             return script(keys=[f"{args[0]}:at"], args=args)
 
     def _server_id(self) -> str:
         """Of all nodes together."""
         if not isinstance(self._redis, RedisCluster):
             return super()._server_id()
-        with _one_kind_of_error():
+        with one_kind_of_error():
             found = cast(dict[str, Any], self._redis.info("server", target_nodes=RedisCluster.PRIMARIES))
         nodes = [found] if "run_id" in found else found.values()
         return " ".join(sorted(str(node["run_id"]) for node in nodes))
 
 
 @contextmanager
-def _one_kind_of_error() -> Iterator[None]:
+def one_kind_of_error() -> Iterator[None]:
     """redis-py has errors of a cluster that are no RedisError: a slot that no node has, no node that answers."""
     try:
         yield

@@ -1,19 +1,26 @@
 """Files spread over shards: several workers, crashes and a lost node end with the leads of one quiet pass."""
 
+import json
 import time
 from collections.abc import Iterator
 from functools import partial
 
 import pytest
+from click import Command
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from stream_app.settings import RedisSettings
+from detectors.case import org, person, settlement
+from stream_app import check
+from stream_app.commands.explain import explain
+from stream_app.commands.state import state
+from stream_app.settings import RedisSettings, Settings
 from stream_app.shards import Sharded, memory
 from tests.chaos.recording import Recording
 from tests.live.cluster import NODES, Cluster, cluster_running
-from tests.live.servers import eventually
+from tests.live.servers import eventually, fresh_prefix
 from tests.order.arrivals import Arrived, Way, judged, undisturbed
 from tests.test_workers import hear, in_turns, judge, keep, quiet_pass, redis  # noqa: F401 - a fixture
 from tests.world import batches, said, worlds
@@ -92,3 +99,39 @@ def test_three_nodes_of_which_one_is_lost_and_returns_end_with_the_alerts_of_a_r
 def _files(client: Redis) -> int:
     with client:
         return sum(1 for _ in client.scan_iter("{fw.*}:f:*", count=1_000))
+
+
+def test_what_a_cluster_holds_is_told_explained_and_checked_like_what_one_server_holds(
+    cluster: Cluster, redis_server: str
+) -> None:
+    one = RedisSettings(url=redis_server, prefix=fresh_prefix())
+    many = RedisSettings(url=cluster.url, prefix=fresh_prefix(), shards=SHARDS)
+    shop = "P33010100001"
+    for where in (one, many):
+        told = judge(memory(where), lambda verdicts: None)
+        told.learn([org(shop), person("P0")])
+        told.hear([settlement(f"04 08:{n:02}", shop, person=f"P{n}", device="1") for n in range(20)])
+    for subject in (f"org:{shop}", "person:P0", f"till:{shop}/1"):
+        assert _told(many, state, subject, "--json") == _told(one, state, subject, "--json")
+        assert _told(many, explain, subject) == _told(one, explain, subject)
+    found = check.of_redis(Settings(redis=many), "start it")
+    assert found.state == "ok", found
+    with cluster.client(2) as node:
+        node.config_set("maxmemory-policy", "allkeys-lru")
+        found = check.of_redis(Settings(redis=many), "start it")
+        node.config_set("maxmemory-policy", "noeviction")
+    assert found.state == "wrong"
+    assert cluster.nodes[2].address in found.found
+
+
+def _told(where: RedisSettings, command: Command, *arguments: str) -> object:
+    """What a command says, but for the bytes: each server keeps its own books."""
+    names = {"URL": where.url, "PREFIX": where.prefix, "SHARDS": str(where.shards)}
+    asked = CliRunner().invoke(command, arguments, env={f"FUNDWATCH_REDIS__{n}": v for n, v in names.items()})
+    assert asked.exit_code == 0, asked.output
+    if "--json" not in arguments:
+        return asked.stdout
+    told = json.loads(asked.stdout)
+    for held in told["held"]:
+        del held["bytes"]
+    return told

@@ -121,12 +121,10 @@ def _by_model(places: Sequence[Place], view: View, learned: Rulebook, detectors:
 
 @contextmanager
 def _live(settings: Settings) -> Iterator[Known]:
-    from redis import Redis
+    from stream_app.looking import looking
 
-    from stream_app.looking import Looking
-
-    with Redis.from_url(settings.redis.url, socket_timeout=10) as redis:
-        yield Looking(redis, f"{{{settings.redis.prefix}}}")
+    with looking(settings.redis) as live:
+        yield live
 
 
 @contextmanager

@@ -14,10 +14,13 @@ from redis import Redis
 
 from detectors.event import CHINA, Record
 from detectors.file import Fallen
-from detectors.ledger import LEDGERS
-from stream_app.memory import escaped, moment
+from detectors.ledger import LEDGERS, Place
+from stream_app.keys import ANY, Keys
+from stream_app.looking import ANSWER_WITHIN_S, AT_ONCE
+from stream_app.memory import moment
 from stream_app.rows import unpack
 from stream_app.settings import Settings
+from stream_app.shards import connect, one_kind_of_error
 
 # where the subjects of leads lie: their id is the key, or the beginning of it
 LEDGERS_OF = {
@@ -89,9 +92,8 @@ def state(subject: str, data: Path | None, as_json: bool) -> None:
       fundwatch state P33010210007 --data run
     """
     settings = Settings.load(data_dir=data)
-    with Redis.from_url(settings.redis.url, socket_timeout=10) as redis:
-        prefix = f"{{{settings.redis.prefix}}}"
-        found = list(states(redis, prefix, *_parsed(subject)))
+    with one_kind_of_error(), connect(settings.redis, socket_timeout=ANSWER_WITHIN_S) as redis:
+        found = list(states(redis, Keys.of(settings.redis), *_parsed(subject)))
     if not found:
         click.echo(f"nothing is held of {subject}", err=True)
         sys.exit(1)
@@ -107,28 +109,28 @@ def _parsed(subject: str) -> tuple[str, Iterable[str]]:
     return (name, (kind,)) if colon and kind in kinds else (subject, kinds)
 
 
-def states(redis: "Redis", prefix: str, name: str, kinds: Iterable[str]) -> Iterator[State]:
+def states(redis: Redis, keys: Keys, name: str, kinds: Iterable[str]) -> Iterator[State]:
     """Of each kind that has it. Raises redis.RedisError."""
-    reached = moment(int(cast(bytes | None, redis.get(f"{prefix}:now")) or 0))
+    reached = moment(int(cast(bytes | None, redis.get(f"{keys.prefix}:now")) or 0))
     for kind in kinds:
-        held = [one for ledger in LEDGERS_OF.get(kind, ()) if (one := _held(redis, prefix, ledger, name, kind in MANY))]
-        if kind in RECORDS_OF and (records := _held(redis, prefix, RECORDS_OF[kind], name, many=False)):
+        held = [one for ledger in LEDGERS_OF.get(kind, ()) if (one := _held(redis, keys, ledger, name, kind in MANY))]
+        if kind in RECORDS_OF and (records := _held(redis, keys, RECORDS_OF[kind], name, many=False)):
             held.append(records)
         if held:
             yield State(kind=kind, id=name, reached=reached, held=tuple(held))
 
 
-def _held(redis: "Redis", prefix: str, ledger: str, name: str, many: bool) -> Held | None:
-    keys = list(_keys(redis, f"{prefix}:f:{ledger}:", name, many))
-    if not keys:
+def _held(redis: Redis, keys: Keys, ledger: str, name: str, many: bool) -> Held | None:
+    files = list(_files(redis, keys, (ledger, name), many))
+    if not files:
         return None
     counts: Counter[str] = Counter()
     taken_back, times, size = 0, [], 0
-    for key in keys:
+    for file in files:
+        key = keys.of_file(file)
         size += redis.memory_usage(key) or 0
-        of = key[len(prefix) + len(f":f:{ledger}:") :].decode()
         for packed in cast(list[bytes], redis.zrange(key, 0, -1)):
-            row = unpack(packed, of)
+            row = unpack(packed, file[1])
             if isinstance(row, Fallen):
                 taken_back += 1
                 continue
@@ -136,7 +138,7 @@ def _held(redis: "Redis", prefix: str, ledger: str, name: str, many: bool) -> He
             times.append(row.valid_from if isinstance(row, Record) else row.happened_at)
     return Held(
         ledger=ledger,
-        files=len(keys),
+        files=len(files),
         rows=dict(sorted(counts.items())),
         taken_back=taken_back,
         first=min(times, default=None),
@@ -146,12 +148,13 @@ def _held(redis: "Redis", prefix: str, ledger: str, name: str, many: bool) -> He
     )
 
 
-def _keys(redis: "Redis", ledger: str, name: str, many: bool) -> Iterator[bytes]:
+def _files(redis: Redis, keys: Keys, place: Place, many: bool) -> Iterator[Place]:
     """The file of that very key, and where a subject has many, those whose key begins with it."""
-    if redis.exists(f"{ledger}{name}"):
-        yield f"{ledger}{name}".encode()
+    if redis.exists(keys.of_file(place)):
+        yield place
     if many:
-        yield from redis.scan_iter(f"{escaped(f'{ledger}{name}')}/*", count=10_000)
+        begun = keys.matching((place[0], f"{place[1]}/{ANY}"))
+        yield from map(keys.file_of, redis.scan_iter(begun, count=AT_ONCE))
 
 
 def in_words(found: State) -> Iterator[str]:

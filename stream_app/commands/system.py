@@ -173,15 +173,14 @@ def _has_certificate(cert: Path, key: Path) -> None:
 @contextmanager
 def _remembered(settings: Settings) -> Iterator[tuple[Known, Rulebook]]:
     """The live memory as it is, and the rules in force. Raises OSError where it cannot be read."""
-    from redis import Redis
     from redis.exceptions import RedisError
 
-    from stream_app.looking import Looking
+    from stream_app.looking import looking
     from stream_app.rulebook import read_rules
 
     try:
-        with Redis.from_url(settings.redis.url, socket_timeout=10) as redis:
-            yield Looking(redis, f"{{{settings.redis.prefix}}}"), read_rules(settings.rules.file)
+        with looking(settings.redis) as live:
+            yield live, read_rules(settings.rules.file)
     except RedisError as error:
         raise ConnectionError(str(error)) from error
 

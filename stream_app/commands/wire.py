@@ -181,9 +181,10 @@ def nothing_due(settings: Settings) -> Callable[[], bool]:
     """Asks Redis whether a unit is still to be judged again, at the business time reached (stream_app/memory.py)."""
     from redis.exceptions import RedisError
 
-    from stream_app.shards import connect, tag
+    from stream_app.keys import Keys
+    from stream_app.shards import connect
 
-    prefix = tag(settings.redis)
+    prefix = Keys.of(settings.redis).prefix
 
     def ask() -> bool:
         try:
