@@ -337,11 +337,13 @@ class Judge:
 
     def _ask(self, units: Iterable[UnitId], view: View) -> Iterator[tuple[UnitId, Answer | None]]:
         waiting = sorted(units)
+        nothing = Answer((), None, view.ticket, NOTHING)  # nearly all of them say it
         while waiting:
             lacking: dict[UnitId, Sequence[Place]] = {}
             for unit in waiting:
                 try:
-                    yield unit, self._measured(unit, view) if self._on_judged else self._answer(unit, view)
+                    answer = self._measured(unit, view) if self._on_judged else self._answer(unit, view)
+                    yield unit, answer or nothing
                 except Missing as missing:
                     lacking[unit] = missing.places
                 except Exception as crash:  # noqa: BLE001 - the one place: a detector that raises silences nobody else
@@ -351,17 +353,18 @@ class Judge:
                 self.memory.fetch(view, {place for places in lacking.values() for place in places})
             waiting = list(lacking)  # judging is pure: what lacked a file is simply judged again
 
-    def _measured(self, unit: UnitId, view: View) -> Answer:
+    def _measured(self, unit: UnitId, view: View) -> Answer | None:
         began = self._clock()
         answer = self._answer(unit, view)
         if self._on_judged:
-            self._on_judged(unit.detector, bool(answer.leads), self._clock() - began)
+            self._on_judged(unit.detector, bool(answer and answer.leads), self._clock() - began)
         return answer
 
-    def _answer(self, unit: UnitId, view: View) -> Answer:
+    def _answer(self, unit: UnitId, view: View) -> Answer | None:
+        """None: neither a lead nor a wish to be judged again."""
         found, wake = find(self._rules.of(unit.detector), unit, view)
         if not found:
-            return Answer((), wake, view.ticket, NOTHING)
+            return Answer((), wake, view.ticket, NOTHING) if wake else None
         return Answer(tuple(one.lead for one in found), wake, view.ticket, self._read_by(unit, view))
 
     def _read_by(self, unit: UnitId, view: View) -> frozenset[Place]:

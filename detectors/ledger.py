@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -98,16 +98,29 @@ def trace_code(told: str) -> str:
 
 
 def codes_of_lines(event: Settlement | Fee) -> Sequence[str]:
-    return _named_once(code for line in event.lines for code in line.traces)
+    return _named_once([code for line in event.lines for code in line.traces])
 
 
 def codes(sale: Sale) -> Sequence[str]:
     return _named_once(sale.traces)
 
 
-def _named_once(told: Iterable[str]) -> Sequence[str]:
+def _named_once(told: Sequence[str]) -> Sequence[str]:
     """What is only blanks names nothing."""
-    return tuple(filter(None, dict.fromkeys(map(trace_code, told))))
+    if not told:
+        return ()
+    return tuple(filter(None, dict.fromkeys(told if as_printed(told) else map(trace_code, told))))
+
+
+def as_printed(told: Iterable[str]) -> bool:
+    """Are all of them digits only, as nearly all are? Then ``trace_code`` leaves them as they are."""
+    return "".join(told).isdecimal()
+
+
+def names(line: Line, code: str) -> bool:
+    """Does a line name this code, however it was typed?"""
+    told = line.traces
+    return code in told or (bool(told) and not as_printed(told) and code in map(trace_code, told))
 
 
 def with_code(event: Any, code: str) -> Sequence[Any]:
@@ -117,7 +130,7 @@ def with_code(event: Any, code: str) -> Sequence[Any]:
     """
     if isinstance(event, Sale):
         return (replace(event, traces=(code,), care_area=""),)
-    lines = tuple(_box(line, code) for line in event.lines if code in map(trace_code, line.traces))
+    lines = tuple([_box(line, code) for line in event.lines if names(line, code)])
     if isinstance(event, Fee):
         return (replace(event, lines=lines, care_area=""),)
     return (replace(event, lines=lines, agent="1" if event.agent else "", **_MONEY_AND_AREA),)
@@ -193,7 +206,7 @@ def same_dept(admission: Admission) -> Sequence[str]:
 
 
 def open_in_month(admission: Admission, _dept: str) -> Sequence[Any]:
-    month = _hour(admission.happened_at.timestamp() // 3600)[1]
+    month = _hour(hour_of(admission.happened_at))[1]
     return (Open(event_id=admission.org, happened_at=month),)
 
 
@@ -262,24 +275,30 @@ def sign(event: Any) -> Hashable:
     if isinstance(event, Admission):
         return event.event_id, event.seal
     goods = event.item if isinstance(event, Inventory | Sale) else ""
-    return type(event), event.happened_at.timestamp() // 3600, goods
+    return type(event), hour_of(event.happened_at), goods
 
 
 def signs_of_life(event: Any, feed: str) -> Sequence[Any]:
     """The hour in which it was told. Beside it, whom a silence concerns: the stays, the goods."""
     if isinstance(event, Admission):
         return (event,)
-    beat, month = _hour(event.happened_at.timestamp() // 3600)
+    beat, month = _hour(hour_of(event.happened_at))
     if not feed.endswith("/inv"):
         return (beat,)
     shelf = _on_shelf(event.item, month)
     return (shelf,) if isinstance(event, Sale) else (beat, shelf)
 
 
+def hour_of(moment: datetime) -> int:
+    """Hours since the year 1, +08:00."""
+    local = moment if moment.tzinfo is CHINA else moment.astimezone(CHINA)
+    return local.toordinal() * 24 + local.hour
+
+
 @lru_cache(maxsize=4096)
-def _hour(hour: float) -> tuple[Beat, datetime]:
-    """What one hour since 1970 leaves, and the midnight that began its month, +08:00."""
-    at = datetime.fromtimestamp(hour * 3600, CHINA)
+def _hour(hour: int) -> tuple[Beat, datetime]:
+    """What one hour leaves, and the midnight that began its month, +08:00."""
+    at = datetime.combine(date.fromordinal(hour // 24), time(hour % 24), CHINA)
     return Beat(event_id=f"{at:%m-%dT%H}", happened_at=at), at.replace(day=1, hour=0)
 
 

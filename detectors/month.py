@@ -3,14 +3,14 @@
 from datetime import date, datetime, time
 from functools import lru_cache
 
-from detectors.event import CHINA, day_of
+from detectors.event import CHINA
 from detectors.finding import Period
 
 
 def month_of(moment: datetime) -> Period:
     """In +08:00; its name is "2024-03"."""
-    day = day_of(moment)
-    return _month(day.year, day.month)
+    local = moment if moment.tzinfo is CHINA else moment.astimezone(CHINA)
+    return _month(local.year, local.month)
 
 
 @lru_cache(maxsize=1024)

@@ -223,8 +223,9 @@ class Unit:
         horizon: datetime = NEVER,
     ) -> None:
         self.key, self.cell = key, cell
-        self.span = span if span.end <= horizon else span._replace(end=horizon)
-        self.now = min(now, horizon)  # the latest business time anybody has seen
+        whole = horizon is NEVER or span.end <= horizon
+        self.span = span if whole else span._replace(end=horizon)
+        self.now = now if horizon is NEVER else min(now, horizon)  # the latest business time anybody has seen
         self.horizon = horizon  # nothing from here on is shown: the day is not over (Gate.at_day_end)
         self.wakes: set[datetime] = set()
         self._file, self._reads, self._look, self._fact = file, reads, look, fact

@@ -126,18 +126,23 @@ def _refusal(message: str) -> Refused:
 
 def _sound(event: Any) -> Event | Reference:
     """What the types alone cannot say. Any: each check names the kind that it is for."""
-    received = event.received_at
-    for name, moment in (("biz_time", event.happened_at), ("recv_time", received)):
-        if moment is not None and not FIRST_YEAR <= moment.year <= LAST_YEAR:
-            raise Refused("malformed", f"Expected a year from {FIRST_YEAR} to {LAST_YEAR}", name)
-    if received is not None and event.happened_at - received > LATE_UPLOAD:
-        raise Refused("clock", "biz_time is more than 10 minutes after recv_time", "biz_time")
+    happened, received = event.happened_at, event.received_at
+    _check_year(happened, "biz_time")
+    if received is not None:
+        _check_year(received, "recv_time")
+        if happened - received > LATE_UPLOAD:
+            raise Refused("clock", "biz_time is more than 10 minutes after recv_time", "biz_time")
     if isinstance(event, Sale):
         if event.bill and not event.person:
             raise Refused("missing", "psn_no is required beside setl_id", "psn_no")
     elif isinstance(event, Presence):
         return _checked(event)
     return event  # type: ignore[no-any-return]  # Any, see above
+
+
+def _check_year(moment: datetime, name: str) -> None:
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise Refused("malformed", f"Expected a year from {FIRST_YEAR} to {LAST_YEAR}", name)
 
 
 def _checked(check: Presence) -> Presence:
@@ -179,35 +184,28 @@ def _flag(raw: Any) -> Flag:
         raise ValueError(f'Expected "0", "1", true or false, got {str(raw)[:40]!r}') from None
 
 
-def _remembering(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Any: one table for each kind of number, from what the wire says to what it means."""
-    known: dict[Any, Any] = {}
-
-    def value(raw: Any) -> Any:
-        if raw is True or raw is False:  # equal to 1 and 0 as keys, but no numbers
-            return make(raw)
-        try:
-            return known[raw]
-        except TypeError:
-            return make(raw)
-        except KeyError:
-            made = make(raw)
-            if len(known) < _KEPT:
-                known[raw] = made
-            return made
-
-    return value
-
-
 _READ: dict[Any, Callable[[Any], Any]] = {
-    Fen: _remembering(_fen),
+    Fen: _fen,
     Flag: _flag,
-    Count: _remembering(lambda raw: Count(_number(raw, 4, "a number"))),
-    Price: _remembering(lambda raw: Price(_number(raw, 6, "a price"))),
+    Count: lambda raw: Count(_number(raw, 4, "a number")),
+    Price: lambda raw: Price(_number(raw, 6, "a price")),
 }
+_known: dict[Any, dict[Any, Any]] = {kind: {} for kind in _READ}  # from what the wire says to what it means
 
 
 def _dec_hook(kind: Any, raw: Any) -> Any:
+    """Any: one of our kinds of numbers, and whatever JSON holds in its place."""
+    if raw is not True and raw is not False:  # equal to 1 and 0 as keys, but no numbers
+        known = _known[kind]
+        try:
+            return known[raw]
+        except TypeError:
+            return _READ[kind](raw)
+        except KeyError:
+            made = _READ[kind](raw)
+            if len(known) < _KEPT:
+                known[raw] = made
+            return made
     return _READ[kind](raw)
 
 
