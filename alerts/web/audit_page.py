@@ -69,6 +69,18 @@ async def page(
     )
 
 
+WORDED = {  # what a name's value is one of, as the keys of texts begin
+    "how": "audit.how",
+    "why": "reveal.why",
+    "role": "role",
+    "move": "work.move",
+    "from": "work.state",
+    "to": "work.state",
+    "reason": "work.reason",
+    "result": "call.result",
+}
+
+
 def _line(row: Row, words: Words) -> Line:
     entry = row.entry
     return Line(
@@ -97,8 +109,10 @@ def _said(name: str, value: Any, words: Words) -> str:  # Any: JSON
         return words.subject(kind, subject)
     if name in ("until", "unchanged_since") and isinstance(value, str):
         return words.moment(datetime.fromisoformat(value))
-    if name == "why":
-        return words.known("reveal.why", str(value))
+    if name == "amount_fen" and isinstance(value, int):
+        return words.yuan(value)
+    if name in WORDED:
+        return words.known(WORDED[name], str(value))
     if isinstance(value, list):
         return words("list.joint").join(_said("", one, words) for one in value)
     if isinstance(value, dict):

@@ -106,6 +106,8 @@ def test_papers_are_handed_in_read_and_withdrawn_a_notice_is_written_and_the_aud
     shen.goto("/audit?what=work")
     for said in ("提交材料", "撤回材料", "办理"):
         expect(shen.locator("tbody td", has_text=said).first).to_be_visible()
+    expect(shen.locator("tbody tr", has_text="撤回材料")).to_contain_text("文件 现场 记录.pdf")
+    expect(shen.locator("tbody tr", has_text="办理").last).to_contain_text("原状态 待研判 现状态 待复审")
     shen.get_by_role("button", name="校验").click()
     expect(shen.locator("#proof")).to_contain_text("校验通过")
     shen.goto("/audit?what=views")
