@@ -15,7 +15,7 @@ import tempfile
 import unicodedata
 import zipfile
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -31,6 +31,7 @@ from alerts.store import Note, Store
 
 FILED, READ, WITHDRAWN = "paper_filed", "paper_read", "paper_withdrawn"  # kinds of alert_event
 LONGEST_NAME = 120  # characters
+NEW = timedelta(days=1)  # a file that no lead names yet may be about to be named
 MEDIA = {
     "pdf": "application/pdf",
     "jpeg": "image/jpeg",
@@ -224,6 +225,32 @@ def _standing(store: Store, alert_id: str, number: int) -> Paper:
         if paper.number == number and paper.withdrawn_at is None:
             return paper
     raise NoLeadError(f"{alert_id}/{number}")
+
+
+def missing(store: Store, cabinet: Cabinet) -> list[Paper]:
+    """Papers whose file is gone, or has another size than what was filed; the oldest first."""
+    p = t.paper
+    with store.engine.connect() as db:
+        papers = [Paper(**row._mapping) for row in db.execute(select(p).order_by(p.c.filed_at, p.c.alert_id))]
+    return [one for one in papers if _size(_path(cabinet, one.sha256)) != one.size]
+
+
+def sweep(store: Store, cabinet: Cabinet, now: datetime) -> int:
+    """Delete files that no lead names any more; how many. Those of the last day stay: one may be about to be named."""
+    with store.engine.connect() as db:
+        named = set(db.execute(select(t.paper.c.sha256)).scalars())
+    gone = [
+        file
+        for file in cabinet.folder.glob("??/*")
+        if file.name not in named and now.timestamp() - file.stat().st_mtime > NEW.total_seconds()
+    ]
+    for file in gone:
+        file.unlink(missing_ok=True)
+    return len(gone)
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None
 
 
 def _path(cabinet: Cabinet, digest: str) -> Path:

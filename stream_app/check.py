@@ -201,7 +201,33 @@ def _connections(settings: Settings, data_dir: Path | None) -> Iterator[Finding]
     start = f"fundwatch up --data {data_dir}" if data_dir else "start it, or correct its address in the settings"
     yield from _kafka(settings, start)
     yield of_redis(settings, start)
-    yield _store(settings, data_dir)
+    store = _store(settings, data_dir)
+    yield store
+    if store.state == OK:
+        yield from of_papers(settings)
+
+
+def of_papers(settings: Settings) -> Iterator[Finding]:
+    """Nothing of a store without papers."""
+    from sqlalchemy import func, select
+
+    from alerts import tables
+    from alerts.papers import missing
+    from alerts.store import Store
+
+    store = Store.open(settings.store.url)
+    try:
+        with store.engine.connect() as db:
+            count = db.execute(select(func.count()).select_from(tables.paper)).scalar_one()
+        gone = missing(store, settings.papers.cabinet()) if count else []
+    finally:
+        store.close()
+    if gone:
+        said = f"{len(gone)} of {count} files of papers are not in {settings.papers.dir} as they were filed: "
+        first = f"{gone[0].name!r} of lead {gone[0].alert_id}" + (" and others" if len(gone) > 1 else "")
+        yield Finding("papers", WRONG, said + first, "bring papers.dir back from its backup (docs/runbook/backup.md)")
+    elif count:
+        yield Finding("papers", OK, f"all {count} files are in {settings.papers.dir}")
 
 
 def _kafka(settings: Settings, start: str) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from datetime import time, timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -36,6 +36,9 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+if TYPE_CHECKING:  # most parts keep no papers
+    from alerts.papers import Cabinet
 
 PREFIX = "FUNDWATCH_"
 NOT_SETTINGS = frozenset({"FUNDWATCH_CONFIG", "FUNDWATCH_ARGS"})
@@ -253,6 +256,16 @@ class PaperSettings(BaseModel):
     most_mib: Annotated[int, Field(ge=1, le=200)] = 20
     most_of_a_lead: Annotated[int, Field(ge=1, le=1_000)] = 100
     kinds: list[Literal["pdf", "jpeg", "png", "docx", "xlsx", "text"]] = ["pdf", "jpeg", "png", "docx", "xlsx", "text"]
+
+    def cabinet(self) -> "Cabinet":
+        from alerts.papers import Cabinet
+
+        return Cabinet(
+            folder=self.dir,
+            most_bytes=self.most_mib * 1024 * 1024,
+            most_papers=self.most_of_a_lead,
+            kinds=frozenset(self.kinds),
+        )
 
 
 class MailSettings(BaseModel):

@@ -171,6 +171,12 @@ CASES = (
     Case("FundwatchUnpublished", {"fundwatch_alerts_unpublished": "500x60"}, [{}]),
     Case("FundwatchUnpublished", {"fundwatch_alerts_unpublished": "3x60"}),
     Case(
+        "FundwatchUndelivered",
+        {'fundwatch_notifications_total{target_kind="wecom",outcome="dead"}': "0+1x60"},
+        [{"target_kind": "wecom"}],
+    ),
+    Case("FundwatchUndelivered", {'fundwatch_notifications_total{target_kind="wecom",outcome="sent"}': "0+9x60"}),
+    Case(
         "FundwatchStateSlow",
         {OPERATION + f'{{le="{le}"}}': f"0+{n}x60" for le, n in (("0.05", 90), ("0.1", 100), ("+Inf", 100))},
         [{}],

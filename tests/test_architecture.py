@@ -19,7 +19,6 @@ from detectors.catalogue import DETECTORS
 from detectors.detector import Detector
 from replay.run import replay
 from stream_app.cli import COMMANDS
-from stream_app.settings import Settings
 from tests.world import rising
 
 ROOT = Path(__file__).parents[1]
@@ -164,15 +163,6 @@ def test_every_link_in_the_documents_leads_somewhere() -> None:
     links = [(page, link) for page in documents for link in re.findall(r"\]\(([^)#]+)", page.read_text())]
     assert links
     assert [(page.name, link) for page, link in links if "://" not in link and not (page.parent / link).exists()] == []
-
-
-def test_the_settings_of_the_deployment_exist() -> None:
-    """A misspelt one would stop every part at its start."""
-    named = set(re.findall(r"FUNDWATCH_(\w+?)(?:_FILE)?:", (ROOT / "deploy" / "compose.yaml").read_text()))
-    assert "STORE__URL" in named
-    for name in named:
-        section, _, field = name.lower().partition("__")
-        assert field in type(getattr(Settings(), section)).model_fields, name
 
 
 def file_of_cases(detector: Detector) -> Path:

@@ -12,7 +12,7 @@ import yaml
 from jsonschema import Draft7Validator
 
 from stream_app.cli import COMMANDS
-from stream_app.settings import Settings
+from stream_app.settings import Settings, TargetSettings
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 KUBERNETES = "1.31.0"
@@ -82,7 +82,11 @@ def settings_named() -> set[str]:
 
 @pytest.mark.parametrize("name", sorted(settings_named()))
 def test_every_setting_that_is_named_exists(name: str) -> None:
-    section, _, field = name.removeprefix("FUNDWATCH_").lower().partition("__")
+    section, field, *rest = name.removeprefix("FUNDWATCH_").lower().split("__")
+    if section == "notify" and field == "targets":
+        field, fields = rest[1], TargetSettings.model_fields
+        assert field in fields or field.removesuffix("_file") in fields
+        return
     fields = type(getattr(Settings(), section)).model_fields
     assert field in fields or field.removesuffix("_file") in fields
 
@@ -96,9 +100,9 @@ def test_every_command_that_is_started_exists() -> None:
 
 
 def test_probes_and_prometheus_ask_where_the_parts_answer() -> None:
-    ports = {"worker": 9100, "feed": 9101, "archive": 9102}
+    ports = {"worker": 9100, "feed": 9101, "archive": 9102, "notify": 9103}
     metrics = Settings().metrics
-    assert (metrics.port, metrics.feed_port, metrics.archive_port) == tuple(ports.values())
+    assert (metrics.port, metrics.feed_port, metrics.archive_port, metrics.notify_port) == tuple(ports.values())
     for container in containers():
         shown = {port["name"]: port["containerPort"] for port in container.get("ports", [])}
         assert shown.get("metrics") == ports.get(container["name"])

@@ -16,8 +16,11 @@ from alerts.accounts import Role, account
 from alerts.alert import alert_id
 from alerts.life import State
 from alerts.papers import Cabinet, DamagedError, kind_of, shown_name
+from alerts.retention import drop_alerts
 from alerts.trail import GROUPS
 from detectors.catalogue import DETECTORS
+from stream_app import check
+from stream_app.settings import PaperSettings, Settings, StoreSettings
 from tests.browser import leads
 from tests.browser.site import made_template, now, serving, store_in, tell
 from tests.test_work import PEOPLE, Office, record
@@ -182,6 +185,25 @@ def test_a_notice_is_filled_from_the_record_filed_and_only_offered_where_it_belo
     assert gao.get(f"/alerts/{ID}/papers/2").content.startswith(b"%PDF-")
     chen = office.client("chen", accept="text/html")
     assert chen.post(f"/alerts/{ID}/notices", data=ask).status_code == 403
+
+
+def test_files_that_no_lead_names_any_more_go_a_day_later_and_missing_ones_are_told(
+    office: Office, cabinet: Cabinet
+) -> None:
+    for name, body in (("a.pdf", PDF), ("b.png", PNG)):
+        assert hand_in(office, "gao", name, body).status_code == 303
+    told = Settings(store=StoreSettings(url=str(office.store.engine.url)), papers=PaperSettings(dir=cabinet.folder))
+    assert [one.state for one in check.of_papers(told)] == ["ok"]
+    lost = cabinet.folder / hashlib.sha256(PDF).hexdigest()[:2] / hashlib.sha256(PDF).hexdigest()
+    lost.unlink()
+    [found] = check.of_papers(told)
+    assert (found.state, "'a.pdf'" in found.found) == ("wrong", True)
+    assert papers.sweep(office.store, cabinet, now() + timedelta(days=2)) == 0
+    assert drop_alerts(office.store, now() + timedelta(minutes=1), "test", now()) == 1
+    assert papers.sweep(office.store, cabinet, now()) == 0
+    assert papers.sweep(office.store, cabinet, now() + timedelta(days=2)) == 1
+    assert [file for file in cabinet.folder.rglob("*") if file.is_file()] == []
+    assert list(check.of_papers(told)) == []
 
 
 # -- calls

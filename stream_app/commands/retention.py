@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from alerts.papers import sweep
 from alerts.retention import SHORTEST, cut_trail, drop_alerts, old_alerts, old_entries
 from detectors.event import CHINA
 from stream_app.commands.alerts import Failure, _user, data_option, opened
@@ -103,7 +104,7 @@ def quarantine(age: timedelta, data: Path | None) -> None:
 @dry_run_option
 @data_option
 def alerts(age: timedelta, dry_run: bool, data: Path | None) -> None:
-    """Delete alerts that have not changed for so long. Their history stays in the audit trail.
+    """Delete alerts that have not changed for so long, and their papers. Their history stays in the audit trail.
 
     \b
     Example:
@@ -112,6 +113,9 @@ def alerts(age: timedelta, dry_run: bool, data: Path | None) -> None:
     now = datetime.now(UTC)
     with opened(data) as store:
         gone = len(old_alerts(store, now - age)) if dry_run else drop_alerts(store, now - age, _user(), now)
+        if not dry_run:
+            files = sweep(store, Settings.load(data_dir=data).papers.cabinet(), now)
+            click.echo(f"{files} files of papers deleted", err=True)
     click.echo(gone)
 
 

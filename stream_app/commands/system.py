@@ -14,10 +14,9 @@ import click
 
 from detectors.nearness import Known
 from detectors.rules import Rulebook
-from stream_app.settings import FeedSettings, OidcSettings, PaperSettings, Settings
+from stream_app.settings import FeedSettings, OidcSettings, Settings
 
 if TYPE_CHECKING:  # a command that does not serve need not load it
-    from alerts.papers import Cabinet
     from alerts.web.bounds import Bounds
     from alerts.web.provider import Provider
 
@@ -128,19 +127,8 @@ def feed(data: Path | None) -> None:
         _has_certificate(*tls)
     meter, remembered = FeedMeter(health), partial(_remembered, settings)
     provider, bounds = _provider(settings.oidc), _bounds(feed)
-    cabinet = _cabinet(settings.papers)
+    cabinet = settings.papers.cabinet()
     serve(settings.store.url, feed.host, feed.port, secret, meter, remembered, tls, provider, bounds, cabinet)
-
-
-def _cabinet(told: PaperSettings) -> "Cabinet":
-    from alerts.papers import Cabinet
-
-    return Cabinet(
-        folder=told.dir,
-        most_bytes=told.most_mib * 1024 * 1024,
-        most_papers=told.most_of_a_lead,
-        kinds=frozenset(told.kinds),
-    )
 
 
 def _bounds(told: FeedSettings) -> "Bounds":
