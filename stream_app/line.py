@@ -24,6 +24,7 @@ from stream_app.arrivals import Arrival
 from stream_app.delivery import deliver, producer_of
 from stream_app.quarantine import FloodError, Floodgate
 from stream_app.recall import comes_late, recalled
+from stream_app.repeats import Repeats
 from stream_app.rulebook import RulesFile, RulesFileError
 from stream_app.settings import Settings
 from stream_app.status import Status
@@ -52,6 +53,7 @@ class Line:
         self._reached: defaultdict[tuple[str, int], datetime] = defaultdict(lambda: EVER)  # the same, by partition
         self._cursor = 0
         self._taken_ms = b""  # when the broker took the oldest of what is being judged
+        self._repeats = Repeats()
         self._seen: Counter[tuple[str, str]] = Counter()  # not yet in the metric: topic, event_type
         self._evaluated: Counter[tuple[str, str]] = Counter()  # the same: detector, outcome
 
@@ -195,7 +197,10 @@ class Line:
             elif not isinstance(row, Record) and (late := self._too_late(row, arrival.topic, arrival.partition)):
                 refused.append((late, arrival))
             else:
-                self._seen[arrival.topic, str(type(row).__struct_config__.tag)] += 1
+                tag = str(type(row).__struct_config__.tag)
+                self._seen[arrival.topic, tag] += 1
+                if not isinstance(row, Record) and self._repeats.again(row.event_id):
+                    metrics.REPEATED.labels(tag).inc()
                 yield row
 
     def _too_late(self, event: Event, topic: str, partition: int) -> Refused | None:

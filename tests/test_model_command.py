@@ -65,8 +65,10 @@ def test_a_version_is_a_candidate_until_it_is_promoted_and_can_be_rolled_back(
     assert len(versions) == 2
     states = lambda: [one["state"] for one in json.loads(told(model, "list", "--registry", mine, "--json"))]  # noqa: E731
     assert states() == ["candidate", "candidate"]
+    assert "no version was promoted yet" in str(asked(model, "show", "promoted", "--registry", mine).exception)
     told(model, "promote", versions[0], "--registry", mine)
     assert states() == ["promoted", "candidate"]
+    assert versions[0] in told(model, "show", "promoted", "--registry", mine)
     assert asked(model, "rollback", "--registry", mine).exit_code == 1
     told(model, "promote", versions[1], "--from", "2199-01-01", "--registry", mine)
     assert versions[0] in told(model, "rollback", "--from", "2199-02-01", "--registry", mine)

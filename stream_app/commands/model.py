@@ -169,6 +169,9 @@ def list_(registry: Path | None, as_json: bool) -> None:
         click.echo(f"{one.version}  {one.state:9}  {days}  {told}".rstrip())
 
 
+PROMOTED_LAST = "promoted"  # no version has such a name
+
+
 class Shown(Struct, frozen=True, kw_only=True):
     """A version, and how days looked lately. psi: by entity and feature; leads: a day, beside what it was made for."""
 
@@ -200,12 +203,15 @@ def show(
 ) -> None:
     """The card of a version; with FILES or --archive also how far days have drifted from those it was trained on.
 
+    VERSION may be "promoted": the one that was promoted last, for a timer that looks at drift every night.
+
     \b
     Example:
       fundwatch model show 2026-04-25-1f0c9a52
-      fundwatch model show 2026-04-25-1f0c9a52 --archive run/archive --from 2026-05-01 --metrics model.prom
+      fundwatch model show promoted --archive run/archive --from 2026-05-01 --metrics model.prom
     """
     where = _registry(registry)
+    version = _promoted_last(where) if version == PROMOTED_LAST else version
     loaded = _load(where, version)
     psi: dict[str, dict[str, float]] = {}
     counts: dict[str, int] = {}
@@ -423,6 +429,13 @@ def _registry(root: Path | None) -> "Registry":
     from models.versions import Registry
 
     return Registry(root or Settings.load().model.dir or BY_DEFAULT)
+
+
+def _promoted_last(where: "Registry") -> str:
+    promotions = _checked(where.promotions)
+    if not promotions:
+        raise Failed(f"{where.root}: no version was promoted yet (fundwatch model promote VERSION)")
+    return str(promotions[-1].version)
 
 
 def _load(where: "Registry", version: str) -> "Loaded":
