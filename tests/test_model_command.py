@@ -65,7 +65,7 @@ def test_a_version_is_a_candidate_until_it_is_promoted_and_can_be_rolled_back(
     assert len(versions) == 2
     states = lambda: [one["state"] for one in json.loads(told(model, "list", "--registry", mine, "--json"))]  # noqa: E731
     assert states() == ["candidate", "candidate"]
-    assert "no version was promoted yet" in str(asked(model, "show", "promoted", "--registry", mine).exception)
+    assert "no version was promoted yet" in asked(model, "show", "promoted", "--registry", mine).output
     told(model, "promote", versions[0], "--registry", mine)
     assert states() == ["promoted", "candidate"]
     assert versions[0] in told(model, "show", "promoted", "--registry", mine)
