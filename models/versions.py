@@ -301,6 +301,8 @@ class Registry:
     def rollback(self, since: datetime, at: datetime) -> Promotion:
         """From ``since`` on the version before the last judges again. Raises ModelError if there is none; OSError."""
         known = self.promotions()
+        if not known:
+            raise ModelError("there is no version to go back from: none was promoted yet")
         before = next((p.version for p in reversed(known[:-1]) if p.version != known[-1].version), None)
         if before is None:
             raise ModelError("there is no version to go back to: only one was ever promoted")
