@@ -56,6 +56,7 @@ class Line:
         self._repeats = Repeats()
         self._seen: Counter[tuple[str, str]] = Counter()  # not yet in the metric: topic, event_type
         self._evaluated: Counter[tuple[str, str]] = Counter()  # the same: detector, outcome
+        self._late: Counter[tuple[str, str]] = Counter()  # the same: topic, action
 
     def process(self, arrivals: Sequence[Arrival]) -> None:
         """Judge these messages; when this returns, all that follows from them is on Kafka. Raises FloodError."""
@@ -220,10 +221,10 @@ class Line:
         if received is not None:
             metrics.LATENESS.observe(topic, (received - moment).total_seconds())
         if moment < (self._now if received_late else reached) - lateness:
-            metrics.LATE.labels(topic, "dropped").inc()
+            self._late[topic, "dropped"] += 1
             return Refused("too_late", f"more than {lateness} behind {self._now.isoformat()}", "biz_time")
         if moment < reached - metrics.LATE_AFTER:
-            metrics.LATE.labels(topic, "accepted").inc()
+            self._late[topic, "accepted"] += 1
         return None
 
     def _quarantine(self, arrivals: Sequence[Arrival], refused: Sequence[tuple[Refused, Arrival]]) -> None:
@@ -279,8 +280,11 @@ class Line:
             metrics.EVENTS.labels(topic, kind).inc(times)
         for (detector, outcome), times in self._evaluated.items():
             metrics.EVALUATIONS.labels(detector, outcome).inc(times)
+        for (topic, action), times in self._late.items():
+            metrics.LATE.labels(topic, action).inc(times)
         self._seen.clear()
         self._evaluated.clear()
+        self._late.clear()
 
 
 def _key(unit: UnitId) -> bytes:
