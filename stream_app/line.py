@@ -55,7 +55,8 @@ class Line:
         self._taken_ms = b""  # when the broker took the oldest of what is being judged
         self._repeats = Repeats()
         self._seen: Counter[tuple[str, str]] = Counter()  # not yet in the metric: topic, event_type
-        self._evaluated: Counter[tuple[str, str]] = Counter()  # the same: detector, outcome
+        self._hits: Counter[str] = Counter()  # the same: by detector, units in which it found something
+        self._misses: Counter[str] = Counter()  # and nothing
         self._late: Counter[tuple[str, str]] = Counter()  # the same: topic, action
 
     def process(self, arrivals: Sequence[Arrival]) -> None:
@@ -155,7 +156,7 @@ class Line:
         return judge
 
     def _judged(self, detector: str, found: bool, took_s: float) -> None:
-        self._evaluated[detector, "hit" if found else "miss"] += 1
+        (self._hits if found else self._misses)[detector] += 1
         metrics.JUDGING.observe(detector, took_s)
         if self._scored is not None:
             self._tell_scored(self._scored, took_s)
@@ -268,8 +269,9 @@ class Line:
     def _measure(self, arrivals: Sequence[Arrival], began: float) -> None:
         metrics.BATCH.observe(time.monotonic() - began)
         now_s = time.time()
-        for arrival in arrivals:
-            metrics.END_TO_END.observe(arrival.topic, max(0.0, now_s - arrival.message.timestamp / 1000))
+        taken = Counter([(arrival.topic, arrival.message.timestamp) for arrival in arrivals])  # many in one millisecond
+        for (topic, taken_ms), times in taken.items():
+            metrics.END_TO_END.observe(topic, max(0.0, now_s - taken_ms / 1000), times)
         if self._now > EVER:
             metrics.WATERMARK.set(self._now.timestamp())
         self._count()
@@ -278,12 +280,13 @@ class Line:
         """What was counted aside goes into the metrics: once a slice, not once an event."""
         for (topic, kind), times in self._seen.items():
             metrics.EVENTS.labels(topic, kind).inc(times)
-        for (detector, outcome), times in self._evaluated.items():
-            metrics.EVALUATIONS.labels(detector, outcome).inc(times)
+        for outcome, counted in (("hit", self._hits), ("miss", self._misses)):
+            for detector, times in counted.items():
+                metrics.EVALUATIONS.labels(detector, outcome).inc(times)
+            counted.clear()
         for (topic, action), times in self._late.items():
             metrics.LATE.labels(topic, action).inc(times)
         self._seen.clear()
-        self._evaluated.clear()
         self._late.clear()
 
 

@@ -121,10 +121,10 @@ class Tally(Collector):
         self._counts = {value: [0] * (len(self._bounds) + 1) for value in values}
         self._sums = dict.fromkeys(values, 0.0)
 
-    def observe(self, value: str, amount: float) -> None:
+    def observe(self, value: str, amount: float, times: int = 1) -> None:
         """value: of the label."""
-        self._counts[value][bisect_left(self._bounds, amount)] += 1
-        self._sums[value] += amount
+        self._counts[value][bisect_left(self._bounds, amount)] += times
+        self._sums[value] += amount * times
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         family = HistogramMetricFamily(self._name, self._said, labels=[self._label])
