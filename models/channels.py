@@ -1,6 +1,6 @@
 """How unlikely: three readings of the same columns, and the tables that make one scale of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,18 +25,19 @@ class Surprise:
     at: Array
     worth: Array
     slope: Array
+    rise: Array = field(init=False, repr=False)  # from each knot on
+
+    def __post_init__(self) -> None:
+        run, rise = np.diff(self.at, axis=1), np.diff(self.worth, axis=1)
+        inner = np.divide(rise, run, out=np.zeros_like(rise), where=run > 0)
+        object.__setattr__(self, "rise", np.concatenate([inner, self.slope[:, None]], axis=1))
 
     def __call__(self, values: Array) -> Array:
         """values: shape (rows, columns). Returns the same shape, within 0 and MOST."""
-        last = self.at.shape[1] - 1
-        place = np.clip((self.at[None, :, :] <= values[:, :, None]).sum(axis=2) - 1, 0, last)
-        column = np.arange(self.at.shape[0])
-        above = np.minimum(place + 1, last)
-        low, base = self.at[column, place], self.worth[column, place]
-        run, rise = self.at[column, above] - low, self.worth[column, above] - base
-        inner = np.divide(rise, run, out=np.zeros_like(rise), where=run > 0)
-        slope = np.where(place == last, self.slope, inner)
-        surprise: Array = np.clip(base + slope * (values - low), 0.0, MOST)
+        reached = (self.at <= values[:, :, None]).sum(axis=2)
+        knot = np.maximum(reached - 1, 0) + np.arange(0, self.at.size, self.at.shape[1])  # in the flat tables
+        rise = self.rise.take(knot) * (values - self.at.take(knot))
+        surprise: Array = np.minimum(np.maximum(self.worth.take(knot) + rise, 0.0), MOST)
         return surprise
 
     @classmethod

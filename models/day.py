@@ -1,7 +1,8 @@
 """A day against peers and against one's own past: the columns that every channel of the model reads.
 
-Two columns a feature: how far above its peers, and how far above the entity's own earlier days, both in spreads, and
-only in the direction that is strange. 0 is ordinary, and what nothing is known of.
+One column a feature: the mean of how far it is out among peers and against the entity's own earlier days, both in
+spreads, and only in the direction that is strange. 0 is ordinary. Where nothing is known of one's own days, peers stand
+for them: a column of its own would be 0 for nearly everybody, and the least that the few with a past are above it rare.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,19 +32,13 @@ class Peers:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Columns:
-    """One day, as the model sees it. values: shape (2 x features,), peers' first. own: what was usual, or None."""
+    """One day, as the model sees it. values: shape (features,). own: what was usual of it, or None."""
 
     values: Array
     day: Measures
     peers: Peers
     group: str
     own: Array | None
-
-    @property
-    def of_features(self) -> Array:
-        """Of each feature the stranger of its two columns; shape (features,)."""
-        highest: Array = self.values.reshape(2, -1).max(axis=0)
-        return highest
 
 
 def center_and_spread(scaled: Array) -> tuple[Array, Array]:
@@ -64,19 +59,20 @@ def columns(
     group = next(name for name in groups if name in peers)
     usual = peers[group]
     scaled, direction = np.array(day.scaled), np.array([f.direction for f in features], dtype=np.float64)
-    stranger = _stranger(day.told, usual.told, direction)
-    against_peers = _one_sided((scaled - usual.center) / usual.spread, direction) * stranger
-    against_own, own = np.zeros(len(features)), None
-    if len(earlier) >= LEAST_DAYS:
-        past = np.array([one.scaled for one in earlier])
-        center, spread = center_and_spread(past)
-        n = len(earlier)
-        spread = np.sqrt((n * spread**2 + SHRUNK_BY * usual.spread**2) / (n + SHRUNK_BY))
-        compared = np.array([f.own for f in features], dtype=np.float64)
-        own = np.median(np.array([one.told for one in earlier]), axis=0)
-        stranger = _stranger(day.told, own, direction)
-        against_own = _one_sided((scaled - center) / spread, direction * compared) * stranger
-    return Columns(np.concatenate([against_peers, against_own]), day, usual, group, own)
+    against_peers = _one_sided((scaled - usual.center) / usual.spread, direction) * _stranger(
+        day.told, usual.told, direction
+    )
+    if len(earlier) < LEAST_DAYS:
+        return Columns(against_peers, day, usual, group, None)
+    past = np.array([one.scaled for one in earlier])
+    center, spread = center_and_spread(past)
+    n = len(earlier)
+    spread = np.sqrt((n * spread**2 + SHRUNK_BY * usual.spread**2) / (n + SHRUNK_BY))
+    own = np.median(np.array([one.told for one in earlier]), axis=0)
+    against_own = _one_sided((scaled - center) / spread, direction) * _stranger(day.told, own, direction)
+    compared = np.array([f.own for f in features])
+    values = np.where(compared, (against_peers + against_own) / 2, against_peers)
+    return Columns(values, day, usual, group, own)
 
 
 def _stranger(told: Sequence[float], usual: Array, direction: Array) -> NDArray[np.bool_]:

@@ -65,21 +65,16 @@ class Measures(NamedTuple):
 
 def measures(features: Sequence[Feature], values: Sequence[float | Counted]) -> Measures:
     """Amounts and counts by their logarithm, shares by their odds, after mixing in a little of the usual."""
-    told = tuple(_told(value) for value in values)
-    return Measures(told, tuple(map(_scaled, features, values)))
-
-
-def _told(value: float | Counted) -> float:
-    if isinstance(value, Counted):
-        return value.k / value.n if value.n else 0.0
-    return float(value)
-
-
-def _scaled(feature: Feature, value: float | Counted) -> float:
-    if not isinstance(value, Counted):
-        return log1p(max(value, 0.0))
-    share = (value.k + PRIOR * feature.usual) / (value.n + PRIOR)
-    return log(share / (1 - share))
+    told, scaled = [], []
+    for feature, value in zip(features, values, strict=True):
+        if isinstance(value, Counted):
+            share = (value.k + PRIOR * feature.usual) / (value.n + PRIOR)
+            told.append(value.k / value.n if value.n else 0.0)
+            scaled.append(log(share / (1 - share)))
+        else:
+            told.append(float(value))
+            scaled.append(log1p(value) if value > 0 else 0.0)
+    return Measures(tuple(told), tuple(scaled))
 
 
 def digest(features: Sequence[Feature]) -> str:
@@ -90,4 +85,4 @@ def digest(features: Sequence[Feature]) -> str:
     return blake2b(msgspec.json.encode(told), digest_size=8).hexdigest()
 
 
-MEASURED = 2  # raised by hand when a feature of the same name is measured, or compared, otherwise
+MEASURED = 3  # raised by hand when a feature of the same name is measured, or compared, otherwise

@@ -45,12 +45,15 @@ class Forest:
         flat, columns = near.ravel(), near.shape[1]
         feature, threshold, path = self.feature.ravel(), self.threshold.ravel(), self.path.ravel()
         trees, rows = np.arange(len(self.path))[:, None], np.arange(len(near)) * columns
-        nodes = trees * self.feature.shape[1]
-        slot = np.zeros((len(self.path), len(near)), dtype=np.int64)
-        for level in range(self.depth):
-            node = slot + (nodes + ((1 << level) - 1))
-            slot = 2 * slot + (flat.take(rows + feature.take(node)) > threshold.take(node))
-        lengths = path.take(slot + trees * self.path.shape[1])
+        first = trees * self.feature.shape[1]  # node of each tree; below a node n of it lie 2n + 1 and 2n + 2
+        node = np.repeat(first, len(near), axis=1)
+        above = first - 1
+        for _ in range(self.depth):
+            right = flat.take(feature.take(node) + rows) > threshold.take(node)
+            node += node - above
+            node += right
+        leaf = node - first - self.feature.shape[1]
+        lengths = path.take(leaf + trees * self.path.shape[1])
         total = np.add.accumulate(lengths, axis=0)[-1]  # one after the other, as scikit-learn adds them
         strange: Array = 2.0 ** -(total / (len(self.path) * self.scale))
         return strange

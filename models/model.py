@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from models.day import Array, Columns, Peers
 from models.feature import Feature
 from models.forest import Forest
 
-STANDS_OUT = 3.0  # spreads: a day of which no feature says so much is ordinary; a lead must have a reason to name
+STANDS_OUT = 2.0  # spreads: a day of which no feature says so much is ordinary; a lead must have a reason to name
 MEMORY_DAYS = 7  # that add to today's evidence
 KEPT, ADDED = 0.7, 0.3  # of the evidence, a day
 COUNTS_FROM = float(np.log(20.0))  # -log p: one day in twenty is no evidence
@@ -62,10 +62,14 @@ class Model:
         raw = np.stack([self.forest.score(values), top_sum(self.tails(values)), self.distance(values)], axis=1)
         return self.channels(raw)
 
+    def stands_out(self, values: Array) -> Any:
+        """Whether some feature is far enough out to be named. values: shape (..., columns). Any: bool, or an array."""
+        return values.max(axis=-1, initial=0.0) >= STANDS_OUT
+
     def strangeness(self, values: Array) -> Array:
         """-log p, the mean of the channels; 0 where nothing stands out. values: shape (rows, columns)."""
         strange = np.zeros(len(values))
-        out = values.max(axis=1, initial=0.0) >= STANDS_OUT
+        out = self.stands_out(values)
         if out.any():
             strange[out] = self.surprises(values[out]).mean(axis=1)
         return strange
@@ -81,10 +85,10 @@ class Model:
         names the planted feature less often (docs/model.md).
         """
         count = len(self.features)
-        out = columns.of_features
+        out = columns.values
         ordinary = np.repeat(columns.values[None, :], count + 1, axis=0)
         for n in range(count):
-            ordinary[n, [n, n + count]] = 0.0
+            ordinary[n, n] = 0.0
         score = self.surprises(ordinary).mean(axis=1)
         lost = np.maximum(score[-1] - score[:-1], 0.0) * (out > 0)
         share = (_parts(lost) + _parts(out)) / 2

@@ -74,13 +74,13 @@ def strange(unit: Unit, model: Model, watch: Watch, on_scored: OnScored = unhear
 def _totalled(model: Model, watched: Watched, before: Callable[[], Sequence[Watched | None]]) -> tuple[Columns, float]:
     """A day and its total: its own strangeness, 0 if nothing stands out, and the evidence of the days before."""
     seen = seen_by(model, watched)
-    today = float(model.strangeness(seen.values[None, :])[0])
-    if not today:
+    if not model.stands_out(seen.values):
         return seen, 0.0
     days = before()
     known = [seen_by(model, one).values for one in days if one]
-    strangeness = iter(model.strangeness(np.stack(known)) if known else ())  # together: it costs as much as one
-    return seen, today + evidence([float(next(strangeness)) if one else 0.0 for one in days])
+    today, *past = map(float, model.strangeness(np.stack([seen.values, *known])))  # together: it costs as much as one
+    earlier = iter(past)
+    return seen, today + evidence([next(earlier) if one else 0.0 for one in days])
 
 
 def seen_by(model: Model, watched: Watched) -> Columns:

@@ -218,12 +218,11 @@ def _model(entity: str, version: str, part: Part, arrays: Mapping[str, Any]) -> 
     """Any: see above. Raises KeyError, IndexError, ValueError where they do not fit together."""
     features = FEATURES[entity]
     forest = Forest(arrays["forest.feature"], arrays["forest.threshold"], arrays["forest.path"], part.scale)
-    columns = 2 * len(features)
     if forest.depth > DEEPEST or forest.path.shape != (len(forest.feature), 1 << forest.depth):
         raise ValueError("the trees are not whole")
     if forest.feature.shape != forest.threshold.shape or forest.feature.shape[1] != (1 << forest.depth) - 1:
         raise ValueError("the trees are not whole")
-    if forest.feature.min(initial=0) < 0 or forest.feature.max(initial=0) >= columns:
+    if forest.feature.min(initial=0) < 0 or forest.feature.max(initial=0) >= len(features):
         raise ValueError("a tree splits by a column that there is not")
     if "" not in part.groups or Level.BLUE not in part.thresholds:
         raise ValueError("the group of all, or the threshold of a lead, is missing")
@@ -302,6 +301,8 @@ class Registry:
     def rollback(self, since: datetime, at: datetime) -> Promotion:
         """From ``since`` on the version before the last judges again. Raises ModelError if there is none; OSError."""
         known = self.promotions()
+        if not known:
+            raise ModelError("there is no version to go back from: none was promoted yet")
         before = next((p.version for p in reversed(known[:-1]) if p.version != known[-1].version), None)
         if before is None:
             raise ModelError("there is no version to go back to: only one was ever promoted")

@@ -1,5 +1,6 @@
 """Would an event that is sent now be judged? Each setting and connection is tested, and named with what to do."""
 
+import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -7,7 +8,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
+from urllib.request import urlopen
 
+import msgspec
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]  # not in its stubs
 
@@ -15,7 +18,7 @@ from detectors.rules import business_day
 from stream_app import topics
 from stream_app.certificates import CertificateError, ends
 from stream_app.rulebook import RulesFileError, read_rules
-from stream_app.settings import NotRunningError, Settings, SettingsError
+from stream_app.settings import NotRunningError, OidcSettings, Settings, SettingsError
 from stream_app.topics import KafkaAwayError
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ WRONG: State = "wrong"  # it answers, but something is missing
 AWAY: State = "away"  # it does not answer
 ANSWER_WITHIN_S = 5.0
 OLDEST_REDIS = 7
+MOST_SAID = 1 << 20  # bytes of what a provider says of itself
 LEAST_FREE = 0.05  # share of a disk
 LEAST_DAYS_LEFT = 14  # of a certificate
 MOST_SKEW_S = 2.0  # between the clocks of this machine and of Redis: tickets come from the latter
@@ -68,8 +72,28 @@ def run(data_dir: Path | None) -> list[Finding]:
         _model(settings.model.dir),
         of_feed(settings, datetime.now(UTC)),
         *_connections(settings, data_dir),
+        *of_provider(settings.oidc),
         *_targets(settings),
     ]
+
+
+def of_provider(oidc: OidcSettings) -> Iterator[Finding]:
+    """Where people log in, if that is elsewhere. Without it local accounts still do."""
+    if not oidc.issuer:
+        return
+    address = f"{oidc.issuer.rstrip('/')}/.well-known/openid-configuration"
+    to_do = "correct oidc.issuer, or have the provider looked at; local accounts log in meanwhile"
+    try:
+        with urlopen(address, timeout=ANSWER_WITHIN_S) as answer:
+            said = msgspec.json.decode(answer.read(MOST_SAID))
+    except (OSError, ValueError, msgspec.DecodeError) as error:
+        yield Finding("oidc", AWAY, f"{address}: {error}", to_do)
+        return
+    issuer = said.get("issuer") if isinstance(said, dict) else None
+    if issuer != oidc.issuer:
+        yield Finding("oidc", WRONG, f"{address} speaks for {issuer}, not for {oidc.issuer}", to_do)
+    else:
+        yield Finding("oidc", OK, f"{oidc.issuer} answers and names itself so")
 
 
 def _targets(settings: Settings) -> Iterator[Finding]:
@@ -119,13 +143,17 @@ def of_disks(settings: Settings) -> Iterator[Finding]:
     from sqlalchemy import make_url
 
     file = make_url(settings.store.url).database if settings.store.url.startswith("sqlite") else None
-    places = {"archive": settings.archive.dir, **({"store": Path(file).parent} if file else {})}
+    places = {"archive": settings.archive.dir, "papers": settings.papers.dir}
+    if file:
+        places["store"] = Path(file).parent
     for name, folder in places.items():
         there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
         disk = shutil.disk_usage(there)
         free = disk.free / disk.total
         said = f"{folder}: {free:.0%} free ({disk.free >> 30} GiB)"
         to_do = "" if free >= LEAST_FREE else "make room: fundwatch retain archive, or a larger disk"
+        if not os.access(there, os.W_OK):
+            said, to_do = f"{folder}: this user may not write there", "give it to the user that the parts run as"
         yield Finding(f"disk/{name}", WRONG if to_do else OK, said, to_do)
 
 
@@ -243,7 +271,10 @@ def _kafka(settings: Settings, start: str) -> Iterator[Finding]:
         yield Finding("topics", WRONG, f"missing: {', '.join(missing)}", "fundwatch topics")
         return
     yield of_topics(settings, len(found))
-    yield _workers(settings, {name: found[name] for name in topics.EVENTS})
+    wanted = {name: found[name] for name in topics.EVENTS}
+    yield _members(settings, "workers", settings.kafka.group, wanted, "events would wait in Kafka", "fundwatch worker")
+    lost = "what Kafka lets go is kept by nobody"
+    yield _members(settings, "archive", f"{settings.kafka.group}-archive", wanted, lost, "fundwatch archive")
 
 
 def of_topics(settings: Settings, count: int) -> Finding:
@@ -279,27 +310,28 @@ def _fault(settings: Settings, name: str, config: Mapping[str, str | None]) -> s
     return ""
 
 
-def _workers(settings: Settings, wanted: dict[str, int]) -> Finding:
-    """Does a living member of the group own every partition of the events?"""
-    group = settings.kafka.group
+def _members(
+    settings: Settings, name: str, group: str, wanted: Mapping[str, int], without: str, command: str
+) -> Finding:
+    """Does a living member of the group own every partition of the events? without: what happens if there is none."""
     client = AdminClient(topics.quiet(settings.kafka))
     try:
         members = client.describe_consumer_groups([group])[group].result(ANSWER_WITHIN_S).members
     except (KafkaException, TimeoutError) as error:
         reason = error.args[0].str() if isinstance(error, KafkaException) else "no answer"
-        return Finding("workers", AWAY, f"Kafka does not tell who is in group {group}: {reason}", "try again")
+        return Finding(name, AWAY, f"Kafka does not tell who is in group {group}: {reason}", "try again")
     owned = {(tp.topic, tp.partition) for member in members for tp in member.assignment.topic_partitions}
-    orphans = [(name, n) for name, count in wanted.items() for n in range(count) if (name, n) not in owned]
+    orphans = [(topic, n) for topic, count in wanted.items() for n in range(count) if (topic, n) not in owned]
     count = len(members)
     if not orphans:
-        return Finding("workers", OK, f"{count} in group {group} share all {sum(wanted.values())} partitions")
+        return Finding(name, OK, f"{count} in group {group} share all {sum(wanted.values())} partitions")
     if not count:
-        return Finding("workers", WRONG, f"none in group {group}: events would wait in Kafka", "fundwatch worker")
+        return Finding(name, WRONG, f"none in group {group}: {without}", command)
     return Finding(
-        "workers",
+        name,
         WRONG,
-        f"{len(orphans)} partitions have no worker, {orphans[0][0]}/{orphans[0][1]} first ({count} in group {group})",
-        "wait a few seconds: the group may be sharing out its partitions; else look into the workers' logs",
+        f"{len(orphans)} partitions have none, {orphans[0][0]}/{orphans[0][1]} first ({count} in group {group})",
+        f"wait a few seconds: the group may be sharing out its partitions; else look into the logs of {command}",
     )
 
 

@@ -19,6 +19,7 @@ from stream_app.triage import FirstMoves
 
 SAMPLE_S = 10.0  # how often the store is counted
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+CHANGED_MEANWHILE = 412  # of a write with If-Match
 STATES = ("open", "snoozed", "inhibited")
 
 
@@ -31,6 +32,8 @@ class FeedMeter(Meter):
     def answered(self, method: str, route: str, status: int, took_s: float | None) -> None:
         known = method if method in METHODS else "OTHER"
         metrics.HTTP.labels(known, route, f"{status // 100}xx").inc()
+        if status == CHANGED_MEANWHILE:
+            metrics.CONFLICTS.inc()
         if took_s is not None:
             metrics.HTTP_SECONDS.labels(known, route).observe(took_s)
 

@@ -24,6 +24,7 @@ from stream_app.arrivals import Arrival
 from stream_app.delivery import deliver, producer_of
 from stream_app.quarantine import FloodError, Floodgate
 from stream_app.recall import comes_late, recalled
+from stream_app.repeats import Repeats
 from stream_app.rulebook import RulesFile, RulesFileError
 from stream_app.settings import Settings
 from stream_app.status import Status
@@ -52,8 +53,11 @@ class Line:
         self._reached: defaultdict[tuple[str, int], datetime] = defaultdict(lambda: EVER)  # the same, by partition
         self._cursor = 0
         self._taken_ms = b""  # when the broker took the oldest of what is being judged
+        self._repeats = Repeats()
         self._seen: Counter[tuple[str, str]] = Counter()  # not yet in the metric: topic, event_type
-        self._evaluated: Counter[tuple[str, str]] = Counter()  # the same: detector, outcome
+        self._hits: Counter[str] = Counter()  # the same: by detector, units in which it found something
+        self._misses: Counter[str] = Counter()  # and nothing
+        self._late: Counter[tuple[str, str]] = Counter()  # the same: topic, action
 
     def process(self, arrivals: Sequence[Arrival]) -> None:
         """Judge these messages; when this returns, all that follows from them is on Kafka. Raises FloodError."""
@@ -152,7 +156,7 @@ class Line:
         return judge
 
     def _judged(self, detector: str, found: bool, took_s: float) -> None:
-        self._evaluated[detector, "hit" if found else "miss"] += 1
+        (self._hits if found else self._misses)[detector] += 1
         metrics.JUDGING.observe(detector, took_s)
         if self._scored is not None:
             self._tell_scored(self._scored, took_s)
@@ -195,7 +199,10 @@ class Line:
             elif not isinstance(row, Record) and (late := self._too_late(row, arrival.topic, arrival.partition)):
                 refused.append((late, arrival))
             else:
-                self._seen[arrival.topic, str(type(row).__struct_config__.tag)] += 1
+                tag = str(type(row).__struct_config__.tag)
+                self._seen[arrival.topic, tag] += 1
+                if not isinstance(row, Record) and self._repeats.again(row.event_id):
+                    metrics.REPEATED.labels(tag).inc()
                 yield row
 
     def _too_late(self, event: Event, topic: str, partition: int) -> Refused | None:
@@ -215,10 +222,10 @@ class Line:
         if received is not None:
             metrics.LATENESS.observe(topic, (received - moment).total_seconds())
         if moment < (self._now if received_late else reached) - lateness:
-            metrics.LATE.labels(topic, "dropped").inc()
+            self._late[topic, "dropped"] += 1
             return Refused("too_late", f"more than {lateness} behind {self._now.isoformat()}", "biz_time")
         if moment < reached - metrics.LATE_AFTER:
-            metrics.LATE.labels(topic, "accepted").inc()
+            self._late[topic, "accepted"] += 1
         return None
 
     def _quarantine(self, arrivals: Sequence[Arrival], refused: Sequence[tuple[Refused, Arrival]]) -> None:
@@ -262,8 +269,9 @@ class Line:
     def _measure(self, arrivals: Sequence[Arrival], began: float) -> None:
         metrics.BATCH.observe(time.monotonic() - began)
         now_s = time.time()
-        for arrival in arrivals:
-            metrics.END_TO_END.observe(arrival.topic, max(0.0, now_s - arrival.message.timestamp / 1000))
+        taken = Counter([(arrival.topic, arrival.message.timestamp) for arrival in arrivals])  # many in one millisecond
+        for (topic, taken_ms), times in taken.items():
+            metrics.END_TO_END.observe(topic, max(0.0, now_s - taken_ms / 1000), times)
         if self._now > EVER:
             metrics.WATERMARK.set(self._now.timestamp())
         self._count()
@@ -272,10 +280,14 @@ class Line:
         """What was counted aside goes into the metrics: once a slice, not once an event."""
         for (topic, kind), times in self._seen.items():
             metrics.EVENTS.labels(topic, kind).inc(times)
-        for (detector, outcome), times in self._evaluated.items():
-            metrics.EVALUATIONS.labels(detector, outcome).inc(times)
+        for outcome, counted in (("hit", self._hits), ("miss", self._misses)):
+            for detector, times in counted.items():
+                metrics.EVALUATIONS.labels(detector, outcome).inc(times)
+            counted.clear()
+        for (topic, action), times in self._late.items():
+            metrics.LATE.labels(topic, action).inc(times)
         self._seen.clear()
-        self._evaluated.clear()
+        self._late.clear()
 
 
 def _key(unit: UnitId) -> bytes:

@@ -121,10 +121,10 @@ class Tally(Collector):
         self._counts = {value: [0] * (len(self._bounds) + 1) for value in values}
         self._sums = dict.fromkeys(values, 0.0)
 
-    def observe(self, value: str, amount: float) -> None:
+    def observe(self, value: str, amount: float, times: int = 1) -> None:
         """value: of the label."""
-        self._counts[value][bisect_left(self._bounds, amount)] += 1
-        self._sums[value] += amount
+        self._counts[value][bisect_left(self._bounds, amount)] += times
+        self._sums[value] += amount * times
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         family = HistogramMetricFamily(self._name, self._said, labels=[self._label])
@@ -186,6 +186,13 @@ REFUSED = _counter(
     "worker",
     topic=topics.EVENTS,
     reason=REASONS,
+)
+# Does the national feed send twice? Each repeat is judged like the first time, and changes nothing.
+REPEATED = _counter(
+    "fundwatch_events_duplicate_total",
+    "Events whose id is among the last 50,000 or more that this worker read: sent twice, or not acknowledged",
+    "worker",
+    event_type=tuple(tag for topic, tag in KINDS if topic != topics.REFERENCE),
 )
 LATE = _counter(
     "fundwatch_events_late_total",
@@ -451,6 +458,11 @@ RESYNCS = _counter(
     "feed",
     reason=("slow", "gap"),
 )
+CONFLICTS = _counter(
+    "fundwatch_alert_update_conflicts_total",
+    "Changes of a lead that were refused since somebody else had changed it meanwhile (412)",
+    "feed",
+)
 REVEALS = _counter(
     "fundwatch_pii_reveals_total",
     "Times that somebody had the persons of a lead named in full, by what for",
@@ -493,6 +505,19 @@ HEARTBEAT = _gauge(
     component=PARTS,
 )
 BUILD = _gauge("fundwatch_build_info", "Always 1; what runs", *PARTS, version=OPEN, python=OPEN)
+
+
+# Metrics that others ask for by another name, and by which of ours the question is answered.
+ALSO_CALLED: Mapping[str, str] = {
+    "fundwatch_events_rejected_total": "fundwatch_quarantine_messages_total",
+    "fundwatch_dlq_messages_total": "fundwatch_quarantine_messages_total",
+    "fundwatch_event_processing_seconds": "fundwatch_batch_seconds",
+    "fundwatch_alerts_deduplicated_total": "fundwatch_alerts_emitted_total",
+    "fundwatch_alerts_suppressed_total": "fundwatch_alerts_standing",
+    "fundwatch_alerts_disposed_total": "fundwatch_alerts_disposed",
+    "fundwatch_alert_sla_breaches_total": "fundwatch_alerts_overdue",
+    "fundwatch_notification_queue_length": "fundwatch_notifications_waiting",
+}
 
 
 def shown(*parts: Part) -> list[Metric]:

@@ -123,3 +123,11 @@ def test_a_method_that_nobody_knows_makes_no_new_series() -> None:
     FeedMeter(Status("feed")).answered("BREW", "/healthz", 405, 0.1)
     labels = {"method": "OTHER", "route": "/healthz", "status": "4xx"}
     assert metrics.registry("feed").get_sample_value("fundwatch_http_requests_total", labels) == 1
+
+
+def test_a_change_that_somebody_else_was_faster_with_is_counted() -> None:
+    before = metrics.registry("feed").get_sample_value("fundwatch_alert_update_conflicts_total") or 0
+    meter = FeedMeter(Status("feed"))
+    for status in (200, 404, 409, 412):
+        meter.answered("POST", "/api/v1/alerts/{alert_id}/moves", status, 0.1)
+    assert metrics.registry("feed").get_sample_value("fundwatch_alert_update_conflicts_total") == before + 1

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from stream_app import metrics
 from stream_app.commands.monitoring import document
-from stream_app.metrics import CATALOGUE, OPEN, PARTS, Metric, Part
+from stream_app.metrics import ALSO_CALLED, CATALOGUE, OPEN, PARTS, Metric, Part
 
 ROOT = Path(__file__).parents[1]
 SOURCES = (ROOT / "detectors" / "wire.py", ROOT / "stream_app" / "line.py")
@@ -61,3 +61,8 @@ def test_every_reason_of_a_refusal_has_its_series() -> None:
 def test_the_page_of_metrics_says_what_the_catalogue_says() -> None:
     """Made by: fundwatch metrics --markdown > docs/metrics.md"""
     assert (ROOT / "docs" / "metrics.md").read_text() == document()
+
+
+def test_what_is_asked_for_by_another_name_is_answered_by_a_metric_that_there_is() -> None:
+    assert set(ALSO_CALLED.values()) <= CATALOGUE.keys()
+    assert not ALSO_CALLED.keys() & CATALOGUE.keys()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from detectors.case import at
 from detectors.catalogue import DETECTORS
 from detectors.detector import Detector
-from detectors.event import Event, Record, Reference
+from detectors.event import CHINA, Event, Record, Reference
 from detectors.finding import Lead, Level
 from detectors.rules import ALWAYS, Rulebook, Rules, rulebook
 from detectors.unit import DAY
@@ -26,12 +26,14 @@ from models.channels import Distance, Surprise
 from models.day import Peers, columns
 from models.drift import Reference as Usual
 from models.drift import drifts
-from models.feature import Counted, Feature, measures
+from models.feature import Counted, Feature, Measures, measures
 from models.forest import flattened
 from models.made import made
 from models.model import Model, evidence
-from models.train import Learned, PersonDays, PharmacyDays, Plan, learn, reached_by
+from models.person_day import FEATURES as PERSON
+from models.train import Learned, PersonDays, PharmacyDays, Plan, learn, rank_of, reached_by
 from models.versions import CARD, MANIFEST, ModelError, Registry, in_force, load
+from models.watch import Watched
 from replay.run import Standing, replay
 from replay.simulate.city import Plan as City
 from replay.simulate.simulation import Simulation
@@ -133,6 +135,37 @@ def test_what_is_told_as_no_stranger_than_usual_is_not_strange() -> None:
     assert not columns(TWO, few, (), ("",), USUAL).values.any()
     some = columns(TWO, measures(TWO, [Counted(2, 3), 5.0]), [few] * 28, ("",), USUAL).values
     assert (some > 3).all()
+
+
+def test_ones_own_days_count_as_much_as_peers_and_who_has_none_is_compared_with_peers_twice() -> None:
+    day = measures(TWO, [Counted(9, 10), 5.0])
+    alone = columns(TWO, day, (), ("",), USUAL)
+    assert (alone.values > 3).all()
+    assert alone.own is None
+    always_so = columns(TWO, day, [day] * 28, ("",), USUAL)
+    assert always_so.values == pytest.approx(alone.values / 2)
+    like_peers = measures(TWO, [Counted(0, 1000), 60.0])
+    for_once = columns(TWO, day, [like_peers] * 28, ("",), USUAL)
+    assert (for_once.values > always_so.values).all()
+
+
+def test_being_known_for_long_makes_a_day_no_stranger() -> None:
+    """Few persons have days of their own: a column for them alone made whatever was a little above it rare."""
+    dice = np.random.default_rng(5)
+
+    def day() -> Measures:
+        return measures(PERSON, np.exp(dice.normal(size=len(PERSON))).tolist())
+
+    monday = date(2026, 3, 2)
+    start = datetime.combine(monday, datetime.min.time(), CHINA)
+    days = {
+        (f"p{n:03}", monday): Watched(start, (), day(), [day() for _ in range(30)] if n < 60 else (), ("",))
+        for n in range(600)
+    }
+    model = learn("person", days, PLAN, "").model
+    _, _, seen = rank_of(model, days)
+    strange = model.surprises(np.stack([one.values for one in seen])).mean(axis=1)
+    assert np.median(strange[:60]) < np.median(strange[60:]) + 0.25
 
 
 def test_evidence_fades_and_an_ordinary_day_is_none() -> None:

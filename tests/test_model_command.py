@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import copytree, rmtree
 from typing import Any
 
 import pytest
@@ -58,19 +59,29 @@ def versions(root: Path) -> list[str]:
 def test_a_version_is_a_candidate_until_it_is_promoted_and_can_be_rolled_back(
     root: Path, versions: list[str], tmp_path: Path
 ) -> None:
-    from shutil import copytree
-
     mine = tmp_path / "kept"
     copytree(root, mine)
     assert len(versions) == 2
+    assert "none was promoted yet" in asked(model, "rollback", "--registry", mine).output
     states = lambda: [one["state"] for one in json.loads(told(model, "list", "--registry", mine, "--json"))]  # noqa: E731
     assert states() == ["candidate", "candidate"]
+    assert "no version was promoted yet" in asked(model, "show", "promoted", "--registry", mine).output
     told(model, "promote", versions[0], "--registry", mine)
     assert states() == ["promoted", "candidate"]
+    assert versions[0] in told(model, "show", "promoted", "--registry", mine)
     assert asked(model, "rollback", "--registry", mine).exit_code == 1
+    told(model, "watch", versions[1], "--registry", mine)
+    assert states() == ["promoted", "watched"]
     told(model, "promote", versions[1], "--from", "2199-01-01", "--registry", mine)
     assert versions[0] in told(model, "rollback", "--from", "2199-02-01", "--registry", mine)
     assert "2199-02-01" in told(model, "list", "--registry", mine)
+    (mine / versions[0] / "model.npz").write_bytes(b"cut off")
+    rmtree(mine / versions[1])
+    broken, gone = told(model, "list", "--registry", mine).splitlines()
+    assert "unusable" in broken
+    assert "digest differs" in broken
+    assert "unusable" in gone
+    assert "2199-01-01" in gone
 
 
 def test_a_promotion_leaves_days_that_may_have_been_judged_alone_unless_all_are_asked_for(
@@ -162,6 +173,8 @@ def test_a_candidate_is_scored_beside_the_other_and_drift_is_told_and_written_as
     sides = json.loads(told(model, "shadow", versions[1], city, "--against", versions[0], "--registry", root, "--json"))
     assert {side["entity"] for side in sides} == {"person", "pharmacy"}
     assert all(side["rank_correlation"] > 0.5 for side in sides)
+    itself = told(model, "shadow", versions[0], city, "--against", versions[0], "--registry", root)
+    assert itself.count("much the same as the model in force") == 2
     metrics = tmp_path / "model.prom"
     shown = json.loads(told(model, "show", versions[0], city, "--registry", root, "--metrics", metrics, "--json"))
     assert max(max(psi.values()) for psi in shown["psi"].values()) < 0.02, "the days it was trained on"
@@ -210,7 +223,11 @@ def test_explain_tells_the_score_of_each_day_against_the_threshold_and_what_weig
 ) -> None:
     told(replay, city, "--model", root / versions[0], "--alerts", tmp_path / "alerts.ndjson")
     alerts = [json.loads(line) for line in (tmp_path / "alerts.ndjson").read_text().splitlines()]
-    alert = next(one for one in alerts if one["detector"] == "anomaly_pharmacy" and one["status"] == "open")
+    hints = [one for one in alerts if one["detector"] == "anomaly_pharmacy" and one["status"] == "open"]
+    bills = [row for row in map(json.loads, city.read_text().splitlines()) if row["event_type"] == "setl"]
+    last = max(row["biz_time"] for row in bills)[:10]
+    waiting = {row["fixmedins_code"] for row in bills if row["biz_time"].startswith(last)}
+    alert = next(one for one in hints if one["subject"]["id"] in waiting)
     about = ("--detector", "anomaly_pharmacy", "--replay", city, "--model", root / versions[0])
     entries = json.loads(told(explain, f"org:{alert['subject']['id']}", *about, "--json"))
     spoke = next(day for day in entries[0]["days"] if day["day"] == alert["period"]["from"][:10])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient
+from pydantic import SecretStr
 from redis import Redis
 
 from detectors.case import settlement
@@ -15,8 +16,17 @@ from stream_app import check, rows, topics
 from stream_app.check import Finding
 from stream_app.line import Line
 from stream_app.memory import Memory, WrongMemoryError
-from stream_app.settings import ArchiveSettings, KafkaSettings, RedisSettings, Settings, SettingsError, StoreSettings
+from stream_app.settings import (
+    ArchiveSettings,
+    KafkaSettings,
+    OidcSettings,
+    RedisSettings,
+    Settings,
+    SettingsError,
+    StoreSettings,
+)
 from stream_app.status import STALLED_S, Status, serve
+from tests.identity_provider import provider_running
 from tests.live.servers import eventually, fresh_prefix, redis_running
 
 PREFIX = "{fw}"
@@ -92,7 +102,7 @@ def test_what_cannot_be_read_is_kept_as_long_as_was_asked(kafka: str) -> None:
 def test_free_disk_is_told(tmp_path: Path) -> None:
     archive, store = ArchiveSettings(dir=tmp_path / "not" / "yet"), StoreSettings(url=f"sqlite:///{tmp_path}/a.db")
     told = {finding.name: finding for finding in check.of_disks(Settings(archive=archive, store=store))}
-    assert {"disk/archive", "disk/store"} <= told.keys()
+    assert {"disk/archive", "disk/papers", "disk/store"} <= told.keys()
     assert "% free" in told["disk/archive"].found
 
 
@@ -101,6 +111,23 @@ def test_a_disk_that_is_nearly_full_is_found_with_what_to_do(tmp_path: Path, mon
     settings = Settings(archive=ArchiveSettings(dir=tmp_path), store=StoreSettings(url=f"sqlite:///{tmp_path}/a.db"))
     for finding in check.of_disks(settings):
         assert (finding.state, "fundwatch retain archive" in finding.to_do) == ("wrong", True)
+
+
+def trusting(issuer: str) -> OidcSettings:
+    return OidcSettings(
+        issuer=issuer, client_secret=SecretStr("x"), redirect_url="https://feed/oidc/callback", roles={"a": "viewer"}
+    )
+
+
+def test_an_identity_provider_that_is_away_or_another_is_found_with_what_to_do() -> None:
+    [nobody] = check.of_provider(trusting("http://127.0.0.1:9"))
+    assert (nobody.state, "oidc.issuer" in nobody.to_do) == ("away", True)
+    with provider_running() as provider:
+        [found] = check.of_provider(trusting(provider.issuer))
+        assert found.state == "ok"
+        [other] = check.of_provider(trusting(provider.issuer + "/"))
+        assert (other.state, provider.issuer in other.found) == ("wrong", True)
+    assert not list(check.of_provider(OidcSettings()))
 
 
 def test_a_clock_that_is_off_is_found_with_what_to_do(

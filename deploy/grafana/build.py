@@ -158,6 +158,7 @@ DASHBOARDS = (
                 ],
             ),
             Panel("Late a second", "迟到事件", "ops", [rate("fundwatch_events_late_total", "action")]),
+            Panel("Read twice, a second", "重复事件", "ops", [rate("fundwatch_events_duplicate_total", "event_type")]),
             Panel(
                 "Received so long after it happened",
                 "上传延迟",
@@ -239,6 +240,54 @@ DASHBOARDS = (
             Panel("One day scored", "模型单日耗时 P99", "s", [quantile(0.99, INFERENCE, "model")]),
             Panel("Candidate beside it, a second", "候选模型对照", "ops", [rate(CANDIDATE, "spoke")]),
             Panel(
+                "Drift of scores (PSI): look above 0.05, train above 0.2",
+                "模型评分漂移",
+                "short",
+                [
+                    Query("max by (model) (fundwatch_model_score_psi)", "{{model}}"),
+                ],
+            ),
+            Panel(
+                "Drift of features (PSI), the furthest ten",
+                "特征漂移前十",
+                "short",
+                [
+                    Query("topk(10, max by (model, feature) (fundwatch_model_feature_psi))", "{{model}} {{feature}}"),
+                ],
+            ),
+            Panel(
+                "Leads a day among the days compared",
+                "日均模型提示数",
+                "short",
+                [
+                    Query("max by (model) (fundwatch_model_leads_per_day)", "{{model}}"),
+                ],
+            ),
+            Panel(
+                "Days compared for drift",
+                "漂移对照日数",
+                "short",
+                [
+                    Query("max by (model) (fundwatch_model_drift_days)", "{{model}}"),
+                ],
+            ),
+            Panel(
+                "Since drift was looked at",
+                "距上次漂移检查",
+                "s",
+                [
+                    Query("time() - max(fundwatch_model_drift_checked_timestamp_seconds)", "job"),
+                ],
+            ),
+            Panel(
+                "Days without own past or peers, a second",
+                "缺少对照的评分",
+                "ops",
+                [
+                    rate("fundwatch_model_missing_features_total", "feature"),
+                ],
+            ),
+            Panel(
                 "Training days end",
                 "模型训练期截止",
                 "dateTimeAsIso",
@@ -264,6 +313,14 @@ DASHBOARDS = (
                 [
                     quantile(0.5, "fundwatch_feed_push_seconds"),
                     quantile(0.99, "fundwatch_feed_push_seconds"),
+                ],
+            ),
+            Panel(
+                "Changes refused: somebody was faster",
+                "并发修改被拒",
+                "short",
+                [
+                    Query("sum(increase(fundwatch_alert_update_conflicts_total[1h]))", "412"),
                 ],
             ),
             Panel("Told to read again", "要求重读", "ops", [rate("fundwatch_feed_resyncs_total", "reason")]),

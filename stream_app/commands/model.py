@@ -118,7 +118,10 @@ def model() -> None:
 
 
 class Listed(Struct, frozen=True, kw_only=True):
-    """One version. state: promoted, candidate, unusable. since: from which business time on it judges; None: always."""
+    """One version. state: promoted, candidate, watched (a candidate that workers score beside it), unusable: ``why``.
+
+    since: from which business time on it judges; None: always, or not promoted.
+    """
 
     version: str
     state: str
@@ -141,18 +144,20 @@ def list_(registry: Path | None, as_json: bool) -> None:
 
     where = _registry(registry)
     promoted = {one.version: one for one in _checked(where.promotions)}
+    watched = _checked(where.watched)
     found = []
-    for version in where.versions():
+    for version in sorted({*where.versions(), *promoted}):
+        since = promoted[version].since if version in promoted else None
         try:
             manifest = load(where.root / version).manifest
         except ModelError as error:
-            found.append(Listed(version=version, state="unusable", why=str(error)))
+            since = None if since == ALWAYS else since
+            found.append(Listed(version=version, state="unusable", since=since, why=str(error)))
             continue
-        since = promoted[version].since if version in promoted else None
         found.append(
             Listed(
                 version=version,
-                state="promoted" if version in promoted else "candidate",
+                state="promoted" if version in promoted else "watched" if version == watched else "candidate",
                 since=None if since == ALWAYS else since,
                 days={entity: part.days for entity, part in manifest.parts.items()},
             )
@@ -165,8 +170,18 @@ def list_(registry: Path | None, as_json: bool) -> None:
     for one in found:
         days = ", ".join(f"{n:,} {entity}-days" for entity, n in one.days.items())
         since = promoted[one.version].since if one.version in promoted else None
-        told = f"judges from {business_day(since)} on" if since else one.why or "not promoted"
-        click.echo(f"{one.version}  {one.state:9}  {days}  {told}".rstrip())
+        told = [f"judges from {business_day(since)} on" if since else NOT_PROMOTED[one.state], one.why]
+        click.echo(
+            "  ".join(word for word in (one.version, f"{one.state:9}", days, "; ".join(filter(None, told))) if word)
+        )
+
+
+NOT_PROMOTED = {
+    "candidate": "not promoted",
+    "watched": "not promoted; running workers score it beside the model in force",
+    "unusable": "not promoted",
+}
+PROMOTED_LAST = "promoted"  # no version has such a name
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -200,12 +215,15 @@ def show(
 ) -> None:
     """The card of a version; with FILES or --archive also how far days have drifted from those it was trained on.
 
+    VERSION may be "promoted": the one that was promoted last, for a timer that looks at drift every night.
+
     \b
     Example:
       fundwatch model show 2026-04-25-1f0c9a52
-      fundwatch model show 2026-04-25-1f0c9a52 --archive run/archive --from 2026-05-01 --metrics model.prom
+      fundwatch model show promoted --archive run/archive --from 2026-05-01 --metrics model.prom
     """
     where = _registry(registry)
+    version = _promoted_last(where) if version == PROMOTED_LAST else version
     loaded = _load(where, version)
     psi: dict[str, dict[str, float]] = {}
     counts: dict[str, int] = {}
@@ -339,6 +357,20 @@ def shadow(
             f"{side.entity}: {side.days:,} days; rank correlation {side.rank_correlation:.3f}, overlap of leads "
             f"{side.overlap:.3f}; {side.leads_a_day:g} leads a day beside {side.leads_a_day_now:g} now"
         )
+        click.echo(f"  {'; '.join(_otherwise(side)) or 'much the same as the model in force'}")
+
+
+ALIKE, SHARED, AS_MANY = 0.9, 0.6, 0.2  # rank correlation and overlap at least; how far the leads a day may be apart
+
+
+def _otherwise(side: Side) -> Iterator[str]:
+    """In what a candidate is so far from the other that its leads should be read before it is promoted."""
+    if side.rank_correlation < ALIKE:
+        yield f"ranks days otherwise (below {ALIKE})"
+    if side.overlap < SHARED:
+        yield f"would report other days (overlap below {SHARED})"
+    if abs(side.leads_a_day - side.leads_a_day_now) > AS_MANY * side.leads_a_day_now:
+        yield f"makes {'more' if side.leads_a_day > side.leads_a_day_now else 'fewer'} leads by over {AS_MANY:.0%}"
 
 
 @model.command()
@@ -423,6 +455,13 @@ def _registry(root: Path | None) -> "Registry":
     from models.versions import Registry
 
     return Registry(root or Settings.load().model.dir or BY_DEFAULT)
+
+
+def _promoted_last(where: "Registry") -> str:
+    promotions = _checked(where.promotions)
+    if not promotions:
+        raise Failed(f"{where.root}: no version was promoted yet (fundwatch model promote VERSION)")
+    return str(promotions[-1].version)
 
 
 def _load(where: "Registry", version: str) -> "Loaded":

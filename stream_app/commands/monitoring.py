@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import click
 import msgspec
 
-from stream_app.metrics import CATALOGUE, Metric, Values
+from stream_app.metrics import ALSO_CALLED, CATALOGUE, Metric, Values
 
 SHOWN = 6  # values of a label that are written out; of more the first ones and how many
 IN_WORDS = {
@@ -32,6 +32,7 @@ a timer: node_exporter's textfile collector shows the file.
 | metric | type | parts | labels | meaning |
 |---|---|---|---|---|
 """
+ELSEWHERE = ("", "Who looks for one of these finds the answer in another:", "", "| asked for | here |", "|---|---|")
 
 
 @click.command()
@@ -55,7 +56,12 @@ def metrics(markdown: bool, as_json: bool) -> None:
 
 def document() -> str:
     """docs/metrics.md."""
-    return HEAD + "".join(f"{row}\n" for row in _rows())
+    return HEAD + "".join(f"{row}\n" for row in (*_rows(), *ELSEWHERE, *_elsewhere()))
+
+
+def _elsewhere() -> Iterator[str]:
+    for asked, ours in ALSO_CALLED.items():
+        yield f"| `{asked}` | `{ours}` |"
 
 
 def _rows() -> Iterator[str]:

@@ -52,7 +52,7 @@ def model(recording: Recording, events: int) -> Iterator[Figure]:
 
 def _scoring(entity: str, learned: Model) -> Figure:
     """Nothing but the three channels, in rows that all stand out."""
-    rows = np.random.default_rng(1).gamma(2.0, 3.0, size=(ROWS, 2 * len(learned.features)))
+    rows = np.random.default_rng(1).gamma(2.0, 3.0, size=(ROWS, len(learned.features)))
     clock = Clock()
     for _ in range(TIMES):
         clock.run(partial(learned.strangeness, rows))

@@ -31,12 +31,13 @@ REASONS = 2  # features named of a lead
 
 
 class Lead(NamedTuple):
-    """One lead of the model. by_rules: detectors that spoke of the same subject on that day."""
+    """One lead of the model. first: the weightiest reason. by_rules: detectors that spoke of its subject that day."""
 
     entity: str
     who: str
     day: date
     score: float
+    first: str
     reasons: str
     by_rules: tuple[str, ...]
     case: Label | None
@@ -49,6 +50,19 @@ class Lead(NamedTuple):
             return "fraud, the rules say so too" if self.by_rules else "fraud, which no rule told that day"
         return "honest look-alike"
 
+    @property
+    def sentence(self) -> str:
+        """What is to be thought of it, by what was planted."""
+        rules = ", ".join(self.by_rules)
+        if self.case is None:
+            heard = f", of which {rules} spoke, too" if rules else ""
+            return f"Nothing is planted there{heard}: {self.first}, is rare and no more."
+        if self.case.kind != "fraud":
+            return f"An honest situation ({self.case.case_id}) that looks like it: {self.first}."
+        if self.by_rules:
+            return f"Right, but nothing new: {rules} spoke of it that day ({self.case.case_id})."
+        return f"Right, and no rule spoke of this subject that day ({self.case.case_id}): {self.first}."
+
 
 def leads(entity: str, model: Model, days: Found, cases: Sequence[Label], told: "Told") -> Iterator[Lead]:
     keys, totals, _ = rank_of(model, days)
@@ -57,10 +71,22 @@ def leads(entity: str, model: Model, days: Found, cases: Sequence[Label], told: 
         who, day = keys[n]
         watched = days[who, day]
         seen = columns(model.features, watched.measures, watched.earlier, watched.groups, model.peers)
-        reasons = [f"{r.feature.en} {r.feature.told(r.value, 'en')}" for r in model.reasons(seen, REASONS)]
-        case = next(iter(sorted((c for c in cases if _is_of(c, who, day)), key=lambda c: c.kind != "fraud")), None)
+        named = model.reasons(seen, REASONS)
+        reasons = [f"{r.feature.en} {r.feature.told(r.value, 'en')}" for r in named]
+        first = f"{reasons[0]}, of its peers {named[0].feature.told(named[0].peers, 'en')}"
         rules = tuple(sorted(told.get((who, day), ())))
-        yield Lead(entity, who, day, float(totals[n]), "; ".join(reasons), rules, case)
+        yield Lead(entity, who, day, float(totals[n]), first, "; ".join(reasons), rules, _case_of(cases, who, day))
+
+
+def _case_of(cases: Sequence[Label], who: str, day: date) -> Label | None:
+    """A fraud before a look-alike."""
+    return next(iter(sorted((c for c in cases if _is_of(c, who, day)), key=lambda c: c.kind != "fraud")), None)
+
+
+def by_chance(days: Found, cases: Sequence[Label]) -> float:
+    """The share of all days that belong to a planted fraud."""
+    of_fraud = (case is not None and case.kind == "fraud" for case in (_case_of(cases, *key) for key in days))
+    return sum(of_fraud) / len(days)
 
 
 def _is_of(case: Label, who: str, day: date) -> bool:
@@ -107,16 +133,15 @@ def main(trained: tuple[str, ...], judged: tuple[str, ...], labels: Path) -> Non
     for entity in days:
         model = learn(entity, usual[entity], Plan(), "").model
         found += leads(entity, model, days[entity], cases, told)
-    click.echo("| | " + " | ".join(VERDICTS) + " | leads |")
-    click.echo("|---|" + "---|" * (len(VERDICTS) + 1))
+    click.echo(f"| | {' | '.join(VERDICTS)} | leads | frauds among as many days at random |")
+    click.echo("|---|" + "---|" * (len(VERDICTS) + 2))
     for entity in days:
         counts = Counter(lead.verdict for lead in found if lead.entity == entity)
-        click.echo(f"| {entity} | {' | '.join(str(counts[v]) for v in VERDICTS)} | {counts.total()} |")
-    click.echo("\n| day | subject | score | because | rules that day | verdict |\n|---|---|---|---|---|---|")
+        chance = counts.total() * by_chance(days[entity], cases)
+        click.echo(f"| {entity} | {' | '.join(str(counts[v]) for v in VERDICTS)} | {counts.total()} | {chance:.1f} |")
+    click.echo("\n| day | subject | score | because | judged |\n|---|---|---|---|---|")
     for lead in sorted(found, key=lambda one: (one.day, one.entity, -one.score)):
-        case = f": {lead.case.case_id}" if lead.case else ""
-        row = (str(lead.day), lead.who, f"{lead.score:.1f}", lead.reasons, ", ".join(lead.by_rules) or "–",
-               lead.verdict + case)  # fmt: skip
+        row = (str(lead.day), lead.who, f"{lead.score:.1f}", lead.reasons, lead.sentence)
         click.echo(f"| {' | '.join(row)} |")
 
 

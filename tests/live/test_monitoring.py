@@ -2,13 +2,17 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from http.cookiejar import CookieJar
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
@@ -18,11 +22,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from alerts.store import Store
+from models.versions import Registry, load
 from replay.simulate.city import Plan
 from replay.simulate.simulation import Simulation
 from stream_app.embedded import kafka_server, redis_server
 from stream_app.embedded.directory import Directory, Run
 from stream_app.embedded.jars import JarsError, kafka_jars
+from stream_app.embedded.up import DEMO_MODEL
 from stream_app.metrics import CATALOGUE, Part
 from stream_app.settings import Settings
 from tests.live.prometheus import Prometheus, prometheus_running
@@ -107,14 +113,42 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield system
 
 
+@contextmanager
+def nightly_job(folder: Path, city: Path) -> Iterator[str]:
+    """The drift of that city's days from those of the demo's model, shown as node_exporter shows the file."""
+    registry, version = folder / "models", load(DEMO_MODEL).manifest.version
+    shutil.copytree(DEMO_MODEL, registry / version)
+    Registry(registry).promote(version, PLAN.start, PLAN.start)
+    command = [sys.executable, "-m", "stream_app", "model", "show", "promoted", str(city), "--registry", str(registry)]
+    subprocess.run([*command, "--metrics", str(folder / "metrics")], cwd=ROOT, timeout=150, check=True)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(TextFile, directory=str(folder))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/metrics"
+        server.shutdown()
+
+
+class TextFile(SimpleHTTPRequestHandler):
+    """A folder of files, as Prometheus wants them."""
+
+    def guess_type(self, path: Any) -> str:
+        """Any: a path of some kind."""
+        return "text/plain; version=0.0.4"
+
+    def log_message(self, *_: Any) -> None:
+        """Any: what would be logged."""
+
+
 @pytest.fixture(scope="module")
 def prometheus(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """It sees a city come, and somebody who reads what comes of it."""
     city = tmp_path_factory.mktemp("city") / "city.ndjson"
     city.write_bytes(b"".join(line + b"\n" for line in Simulation(PLAN).lines()))
     reader = system.reader()
-    with prometheus_running(tmp_path_factory.mktemp("prometheus"), system.targets()) as prometheus:
-        eventually(lambda: len(prometheus.query("up == 1")) == 3, "all parts are scraped")
+    with (
+        nightly_job(tmp_path_factory.mktemp("textfiles"), city) as job,
+        prometheus_running(tmp_path_factory.mktemp("prometheus"), {**system.targets(), "nightly": [job]}) as prometheus,
+    ):
+        eventually(lambda: len(prometheus.query("up == 1")) == 4, "all parts are scraped")
         with reader.open(system.run()["feed_url"] + "api/v1/alerts/stream", timeout=60):
             system.fundwatch("send", str(city), "--wait")
             for _ in range(3):
@@ -161,7 +195,9 @@ def test_every_query_of_every_dashboard_finds_something(prometheus: Prometheus) 
 
 
 def test_the_figures_are_those_of_the_city(prometheus: Prometheus, system: System) -> None:
-    lines = sum(1 for _ in Simulation(PLAN).lines())
+    rows = [json.loads(line) for line in Simulation(PLAN).lines()]
+    lines, ids = len(rows), [row["event_id"] for row in rows if not row["event_type"].startswith("ref.")]
+    repeats = len(ids) - len(set(ids))
     store = Store.open(Settings.load(data_dir=system.data).store.url)
     try:
         opened = sum(1 for _ in store.alerts())
@@ -171,6 +207,7 @@ def test_the_figures_are_those_of_the_city(prometheus: Prometheus, system: Syste
         "sum(fundwatch_events_ingested_total) + sum(fundwatch_events_test_total)": lines,
         "sum(fundwatch_event_end_to_end_seconds_count)": lines,
         'sum(fundwatch_alerts_emitted_total{change="created"})': opened,
+        "sum(fundwatch_events_duplicate_total)": repeats,
         "sum(fundwatch_consumer_lag_messages)": 0,
         "max(fundwatch_alerts_unpublished)": 0,
     }
