@@ -17,6 +17,7 @@ from alerts import tables as t
 from alerts.deadlines import CHINA, USUAL, Limits, due_on
 from alerts.life import RECOVERED, State
 from alerts.outcomes import CONFIRMED, Outcomes, outcomes
+from alerts.source import SOURCES
 from alerts.store import Filter, Store, conditions, within
 from detectors.finding import Level
 
@@ -115,7 +116,10 @@ def overview(store: Store, now: datetime, *, areas: tuple[str, ...] = (), limits
 
 
 def _newest(db: Connection, mine: Sequence[ColumnElement[bool]]) -> date | None:
-    newest = db.execute(select(func.max(t.alert.c.last_seen)).where(*mine)).scalar_one()
+    """Of the leads of rules: what is entered today about last year moves no days. Without any, of all."""
+    a = t.alert.c
+    newest = db.execute(select(func.max(a.last_seen)).where(*mine, a.detector.not_in(sorted(SOURCES)))).scalar_one()
+    newest = newest or db.execute(select(func.max(a.last_seen)).where(*mine)).scalar_one()
     return newest.astimezone(CHINA).date() if newest else None
 
 
@@ -124,9 +128,8 @@ def _kinds(db: Connection, mine: Sequence[ColumnElement[bool]], until: date) -> 
     a = t.alert.c
     first = until - timedelta(days=DAYS - 1)
     day = _china_day(db, a.last_seen)
-    query = (
-        select(a.detector, day, func.count()).where(*mine, a.last_seen >= _midnight(first)).group_by(a.detector, day)
-    )
+    shown = (a.last_seen >= _midnight(first), a.last_seen < _midnight(until + timedelta(days=1)))
+    query = select(a.detector, day, func.count()).where(*mine, *shown).group_by(a.detector, day)
     counted: dict[str, list[int]] = {}
     for detector, on, number in db.execute(query.group_by(*map(text, "12"))):  # by position, as store.facets does
         counted.setdefault(detector, [0] * DAYS)[(date.fromisoformat(on) - first).days] = number

@@ -13,7 +13,7 @@ from alerts.casework import COMMENTED, MOVED
 from alerts.claims import CLAIMED, UNCLAIMED
 from alerts.reveal import REVEALED, Grant
 from alerts.snooze import SNOOZED, WOKEN, Snooze
-from alerts.store import BESIDE, CHANGES, KEEPER, Entry, LeadRow
+from alerts.store import BESIDE, CHANGES, ENTERED, KEEPER, Entry, LeadRow
 from alerts.web.charts import chart, facts
 from alerts.web.charts.drawing import Chart
 from alerts.web.desk import Told
@@ -336,11 +336,14 @@ def _history(entries: Sequence[Entry], mask: Mask, words: Words) -> list[Step]:
     steps: list[Step] = []
     before: Level | None = None
     for entry in reversed(
-        [entry for entry in entries if entry.kind in (*CHANGES, *BESIDE, *WORK, *CLAIMS, *FILE, REVEALED)]
+        [entry for entry in entries if entry.kind in (*CHANGES, *BESIDE, *WORK, *CLAIMS, *FILE, REVEALED, ENTERED)]
     ):
         if entry.kind in WORK:
             what, note = said(entry, mask, words)
             steps.append(Step(words.moment(entry.at), what, note, entry.actor))
+            continue
+        if entry.kind == ENTERED:
+            steps.append(Step(words.moment(entry.at), words("lead.history.entered"), "", entry.actor))
             continue
         if entry.kind in FILE:
             steps.append(_step_of_file(entry, mask, words))

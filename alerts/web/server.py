@@ -21,6 +21,8 @@ from alerts.web import (
     audit_api,
     audit_page,
     desk_api,
+    entered_api,
+    entered_page,
     exports,
     file_page,
     outcomes_page,
@@ -87,6 +89,8 @@ def create_app(
     app.include_router(outcomes_page.router)
     app.include_router(overview_page.router)
     app.include_router(subject_page.router)
+    app.include_router(entered_api.router)
+    app.include_router(entered_page.router)
     app.include_router(audit_page.pages)
     app.include_router(audit_api.router)
     app.include_router(unmasked.pages)
