@@ -11,6 +11,7 @@ from alerts import callbacks, papers
 from alerts.alert import Alert, WireReason
 from alerts.casework import COMMENTED, MOVED
 from alerts.claims import CLAIMED, UNCLAIMED
+from alerts.five_links import five_links
 from alerts.reveal import REVEALED, Grant
 from alerts.snooze import SNOOZED, WOKEN, Snooze
 from alerts.store import BESIDE, CHANGES, ENTERED, KEEPER, Entry, LeadRow
@@ -89,6 +90,15 @@ class RecordLine(NamedTuple):
     shows: bool
 
 
+class LinkLine(NamedTuple):
+    """One of the five links. ``mark``: of alerts.five_links."""
+
+    name: str
+    mark: str
+    word: str
+    said: Sequence[str]
+
+
 class Step(NamedTuple):
     """One line of the history. ``what`` is followed by a level mark where ``level`` is not empty."""
 
@@ -130,6 +140,7 @@ class LeadPage(NamedTuple):
     orgs: Sequence[str]
     period: str
     figures: Sequence[FigureLine]
+    links: Sequence[LinkLine]
     reasons: Sequence[ReasonLine]
     chart: Chart | None
     records: Sequence[RecordLine]
@@ -164,6 +175,7 @@ def lead_page(told: Told, words: Words) -> LeadPage:
         orgs=[words.org(org) for org in row.orgs],
         period=words.days(row.period_from, row.period_to),
         figures=[figure_line(figure, words) for figure in figures],
+        links=_links(figures, evidence, words),
         reasons=[_reason(reason, words) for reason in alert.explanation],
         chart=chart(
             row.detector,
@@ -226,6 +238,21 @@ def figure_line(figure: Figure, words: Words) -> FigureLine:
     full = max(figure.threshold * MOST_BAR, figure.observed * 1.04, 1e-9)
     bar, mark = round(BAR * figure.observed / full, 1), round(BAR * figure.threshold / full, 1)
     return FigureLine(name, observed, limit, max(bar, 1), mark, less, reached)
+
+
+def _links(figures: Sequence[Figure], evidence: Sequence[Evidence], words: Words) -> list[LinkLine]:
+    """Without any records nothing is compared."""
+    lines = {figure.name: figure_line(figure, words) for figure in figures}
+    reached = {name: (line.name, line.observed, line.limit) for name, line in lines.items() if line.reached}
+    return [
+        LinkLine(
+            words(f"five.{link.name}"),
+            link.mark.value,
+            words(f"five.mark.{link.mark}"),
+            [words(one.key, **one.values) for one in link.said],
+        )
+        for link in (five_links(reached, evidence) if evidence else ())
+    ]
 
 
 def _reason(reason: WireReason, words: Words) -> ReasonLine:
