@@ -14,6 +14,7 @@ from alerts.claims import CLAIMED, UNCLAIMED
 from alerts.five_links import five_links
 from alerts.reveal import REVEALED, Grant
 from alerts.snooze import SNOOZED, WOKEN, Snooze
+from alerts.source import SOURCES
 from alerts.store import BESIDE, CHANGES, ENTERED, KEEPER, Entry, LeadRow
 from alerts.web.charts import chart, facts
 from alerts.web.charts.drawing import Chart
@@ -207,6 +208,12 @@ def lead_page(told: Told, words: Words) -> LeadPage:
     )
 
 
+def at_stake(row: LeadRow, words: Words) -> str:
+    """The amount in yuan; of a lead that somebody entered it may not be known."""
+    is_known = row.amount_at_risk_fen or row.detector not in SOURCES
+    return words.yuan(row.amount_at_risk_fen) if is_known else words("origin.unknown")
+
+
 def summary(row: LeadRow, words: Words, most: int | None = None) -> Markup:
     """The sentence of a row, its facts bold."""
     mask = Mask.of(words, [row.subject_id] if row.subject_kind == "person" else [])
@@ -317,7 +324,7 @@ def _amounts(row: LeadRow, alert: Alert, evidence: Sequence[Evidence], words: Wo
         how = words("lead.amounts.none")
     bills = bills if bills is not None else shown
     total = words.yuan(sum(bill.total_fen for bill in bills)) if bills else "—"
-    return Amounts(words.yuan(row.amount_at_risk_fen), words.yuan(row.fund_paid_fen), total, how)
+    return Amounts(at_stake(row, words), words.yuan(row.fund_paid_fen), total, how)
 
 
 def _fund(bills: Sequence[Evidence]) -> int:

@@ -46,7 +46,7 @@ from alerts.web.desk import STATUSES, Choice, Desk, choice, subject_of
 from alerts.web.file_panel import file_panel
 from alerts.web.gate import COOKIE, Clock, LoginNeededError, check_origin, is_secure, local_path, open_session
 from alerts.web.handles import path_of
-from alerts.web.lead_page import lead_page, summary
+from alerts.web.lead_page import at_stake, lead_page, summary
 from alerts.web.live import Resync, Shown
 from alerts.web.nearly import NearlyPage, told_nearly
 from alerts.web.origin import origin
@@ -103,7 +103,11 @@ templates.filters["risk"] = risk_key
 
 def _render(template: str, words: Words, /, **values: object) -> str:
     return templates.get_template(template).render(
-        t=words, lang=words.lang, say=partial(summary, words=words, most=BOLD_ON_A_ROW), **values
+        t=words,
+        lang=words.lang,
+        say=partial(summary, words=words, most=BOLD_ON_A_ROW),
+        stake=partial(at_stake, words=words),
+        **values,
     )
 
 

@@ -201,6 +201,15 @@ def test_on_a_phone_a_lead_is_found_read_and_screened(context: BrowserContext, s
     assert states(store)[1] is State.SCREENED
 
 
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_on_a_phone_a_sentence_has_the_whole_width(context: BrowserContext, lang: str) -> None:
+    page = at(context, PHONE)
+    page.goto(f"/prefer?lang={lang}&next=/")
+    box = page.locator(".row .why").first.bounding_box()
+    assert box
+    assert box["width"] > PHONE["width"] * 0.8
+
+
 @pytest.mark.parametrize(("lang", "theme"), [("zh", "light"), ("en", "dark")])
 def test_the_list_with_all_unfolded_shuts_nobody_out(page: Page, lang: str, theme: str) -> None:
     page.goto(f"/prefer?lang={lang}&theme={theme}&next=/?level=red")
