@@ -834,6 +834,7 @@ def test_the_description_names_every_path_and_shape(reader: httpx.Client) -> Non
         "/api/v1/alerts/{alert_id}/work",
         "/api/v1/alerts/{alert_id}/moves",
         "/api/v1/alerts/{alert_id}/comments",
+        "/api/v1/ledgers",
         "/api/v1/ledgers/{kind}/{name}",
         "/api/v1/audit",
         "/api/v1/leads",

@@ -25,6 +25,7 @@ from alerts.web import (
     entered_page,
     exports,
     file_page,
+    ledgers_page,
     outcomes_page,
     overview_page,
     pages,
@@ -89,6 +90,7 @@ def create_app(
     app.include_router(outcomes_page.router)
     app.include_router(overview_page.router)
     app.include_router(subject_page.router)
+    app.include_router(ledgers_page.router)
     app.include_router(entered_api.router)
     app.include_router(entered_page.router)
     app.include_router(audit_page.pages)
