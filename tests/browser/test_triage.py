@@ -96,6 +96,7 @@ def test_ten_leads_are_worked_through_with_the_keyboard_alone(page: Page, store:
     for n in range(6, 10):
         page.keyboard.press("n")
         expect(page).to_have_url(re.compile(alert_id(TEN[n])))
+        page.wait_for_load_state()
         page.locator(".move summary").first.focus()
         page.keyboard.press("Enter")
         page.keyboard.press("Tab")
