@@ -209,7 +209,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     store = store_in(directory, made_template(tmp_path_factory.mktemp("template")))
     for name, role in {
         "chen": Role.SCREENER, "fang": Role.REVIEWER, "gao": Role.INVESTIGATOR, "hou": Role.INVESTIGATOR,
-        "jia": Role.VIEWER,
+        "jia": Role.VIEWER, "shen": Role.AUDITOR,
     }.items():  # fmt: skip
         record(store, name, role)
     record(store, "zhao", Role.REVIEWER, ("330200",))
@@ -297,6 +297,24 @@ def test_what_was_typed_stays_when_the_form_is_refused(office: Office) -> None:
     assert answer.status_code == 422
     assert "来信一封，附照片两张。" in answer.text
     assert "一千" in answer.text
+
+
+def test_an_auditor_reads_who_entered_a_lead_and_who_asked_for_its_number(office: Office) -> None:
+    name = office.entered(paper="登记第4711号")
+    office.client("chen").post(f"/alerts/{name}/paper-number")
+    trail = office.client("shen").get(f"/audit?alert_id={name}&group=all").text
+    assert "录入线索" in trail
+    assert "查看登记号" in trail
+    assert "4711" not in trail
+
+
+def test_a_person_is_told_by_its_last_characters(office: Office) -> None:
+    person = "p0123456789abcdef"
+    name = office.entered(subject_kind="person", subject_id=person, about=f"{person}的卡", told=f"持卡人不是{person}。")
+    for path in (f"/alerts/{name}", f"/api/v1/leads/{name}/origin", f"/api/v1/alerts/{name}", "/?source=tip_off"):
+        page = office.client("gao").get(path).text
+        assert person not in page, path
+    assert "持卡人不是" in office.client("gao").get(f"/alerts/{name}").text
 
 
 def test_a_page_without_evidence_says_where_the_lead_comes_from(office: Office) -> None:

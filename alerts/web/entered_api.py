@@ -7,9 +7,10 @@ import msgspec
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from alerts.entered import Entered, Told, enter, entered, paper_of
+from alerts.reveal import hidden, persons_of
 from alerts.source import Source
 from alerts.web.answers import answer, as_json, asked, problems
 from alerts.web.context import AtDesk, any_words
@@ -89,7 +90,8 @@ def origin(desk: AtDesk, alert_id: str) -> Response:
     found = entered(desk.store, alert_id) if desk.row(alert_id) else None
     if found is None:
         raise HTTPException(404)
-    return as_json(found)
+    told = hidden(found.told, persons_of(desk.store, alert_id))
+    return as_json(structs.replace(found, told=told))
 
 
 @router.post("/leads/{alert_id}/paper", responses=answer(PaperNumber, _404="no such lead, or a rule raised it"))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from alerts.deadlines import CHINA
 from alerts.entered import entered, may_ask_paper
 from alerts.web.desk import Desk
-from alerts.web.wording import Words
+from alerts.web.wording import Mask, Words
 
 
 class Origin(NamedTuple):
@@ -25,11 +25,13 @@ class Origin(NamedTuple):
 def origin(desk: Desk, alert_id: str, words: Words) -> Origin | None:
     """None for a lead that a rule raised."""
     found = entered(desk.store, alert_id)
-    if found is None:
+    row = desk.row(alert_id)
+    if found is None or row is None:
         return None
+    mask = Mask.of_lead(words, row, ())
     return Origin(
         source=words(f"detector.{found.source}"),
-        told=found.told,
+        told=mask(found.told),
         paper=found.paper,
         received=words.day(datetime.combine(found.received, time(12), CHINA)),
         confidential=found.confidential,
