@@ -10,14 +10,14 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Table, func, insert, select
+from sqlalchemy import Connection, Date, Table, func, insert, select
 
 from alerts import tables as t
 from alerts.store import Store, Writing
@@ -144,11 +144,13 @@ def _is_filled(writing: Writing, table: Table) -> bool:
 
 
 def _insert(writing: Writing, table: Table, rows: Iterator[Row]) -> None:
-    moments = [column.name for column in table.columns if isinstance(column.type, t.Instant)]
+    moments = {column.name: datetime.fromisoformat for column in table.columns if isinstance(column.type, t.Instant)}
+    days = {column.name: date.fromisoformat for column in table.columns if isinstance(column.type, Date)}
     batch: list[dict[str, Any]] = []  # Any: as Row
     for row in rows:
-        told = {name: row.values[name] for name in moments if row.values[name] is not None}
-        batch.append(row.values | {name: datetime.fromisoformat(text) for name, text in told.items()})
+        times = (moments | days).items()
+        told = {name: read(row.values[name]) for name, read in times if row.values[name] is not None}
+        batch.append(row.values | told)
         if len(batch) == AT_ONCE:
             writing.db.execute(insert(table), batch)
             batch = []

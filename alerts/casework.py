@@ -155,7 +155,7 @@ def move(
     with store.writing() as writing:
         about = _within_reach(writing.db, who, alert_id)
         work = _work(writing.db, alert_id, about, limits)
-        if key and _is_repeated(writing, who, key, _digest(alert_id, version, name, asked), work.version + 1, now):
+        if key and is_repeated(writing, who, key, digest(alert_id, version, name, asked), work.version + 1, now):
             return work
         if version != work.version:
             raise StaleError(work)
@@ -195,7 +195,7 @@ def comment(store: Store, who: Account, alert_id: str, text: str, now: datetime,
         raise MoveError("too_long" if said else "note_needed")
     with store.writing() as writing:
         _within_reach(writing.db, who, alert_id)
-        if key and _is_repeated(writing, who, key, _digest(alert_id, COMMENTED, said), 0, now):
+        if key and is_repeated(writing, who, key, digest(alert_id, COMMENTED, said), 0, now):
             return
         mine = (t.alert_event.c.alert_id == alert_id, t.alert_event.c.kind == COMMENTED)
         if (
@@ -356,7 +356,7 @@ def _take(db: Connection, alert_id: str, measures: Sequence[Measure], who: Accou
     db.execute(insert(t.measure), rows)
 
 
-def _is_repeated(writing: Writing, who: Account, key: str, asked: str, version: int, now: datetime) -> bool:
+def is_repeated(writing: Writing, who: Account, key: str, asked: str, version: int, now: datetime) -> bool:
     """Was this very write carried out under this key? If not, it is remembered that it is now."""
     if len(key) > LONGEST_KEY:
         raise MoveError("too_long")
@@ -372,7 +372,7 @@ def _is_repeated(writing: Writing, who: Account, key: str, asked: str, version: 
     return True
 
 
-def _digest(*asked: object) -> str:
+def digest(*asked: object) -> str:
     return hashlib.sha256(msgspec.json.encode(asked)).hexdigest()
 
 

@@ -6,10 +6,11 @@ Days are those of +08:00. The days of leads are business days and end with the n
 today is shown by its own days.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 
+import msgspec
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, String, and_, case, func, or_, select, text
 
@@ -17,6 +18,7 @@ from alerts import tables as t
 from alerts.deadlines import CHINA, USUAL, Limits, due_on
 from alerts.life import RECOVERED, State
 from alerts.outcomes import CONFIRMED, Outcomes, outcomes
+from alerts.source import SOURCES
 from alerts.store import Filter, Store, conditions, within
 from detectors.finding import Level
 
@@ -38,6 +40,7 @@ AWAITED = (
     State.FILED,
     State.DISPOSED,
 )  # states with a day by which they are to be left, in the order of the work
+CHECKING = (State.ASSIGNED, State.VERIFYING, State.PENDING_EVIDENCE, State.FEEDBACK, State.APPEAL)  # with officers
 CHECKED = CONFIRMED | {State.UNFOUNDED.value}
 
 
@@ -64,6 +67,15 @@ class Waiting(Struct, frozen=True):
     overdue: int
 
 
+class Hand(Struct, frozen=True):
+    """One person's leads: taken in hand or given, being checked, and those of both whose day has passed."""
+
+    name: str
+    claimed: int
+    checking: int
+    overdue: int
+
+
 class Step(Struct, frozen=True):
     """Leads of this year that came so far. fen: at stake in them; of the last step: what came back."""
 
@@ -85,6 +97,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     until: date | None
     kinds: tuple[Kind, ...]  # those with most leads first
     waiting: tuple[Waiting, ...]
+    hands: tuple[Hand, ...]  # those with most leads first
     at_stake_fen: int  # named by the leads that stand and rest on nothing graver
     steps: tuple[Step, ...]
     months: tuple[Month, ...]
@@ -107,6 +120,7 @@ def overview(store: Store, now: datetime, *, areas: tuple[str, ...] = (), limits
             until=until,
             kinds=tuple(_kinds(db, mine, until)) if until else (),
             waiting=tuple(_waiting(db, mine, now, limits)),
+            hands=tuple(_hands(db, mine, now, limits)),
             at_stake_fen=_at_stake(db, mine),
             steps=tuple(_steps(db, mine, year)),
             months=tuple(_months(db, areas, today)),
@@ -115,7 +129,10 @@ def overview(store: Store, now: datetime, *, areas: tuple[str, ...] = (), limits
 
 
 def _newest(db: Connection, mine: Sequence[ColumnElement[bool]]) -> date | None:
-    newest = db.execute(select(func.max(t.alert.c.last_seen)).where(*mine)).scalar_one()
+    """Of the leads of rules: what is entered today about last year moves no days. Without any, of all."""
+    a = t.alert.c
+    newest = db.execute(select(func.max(a.last_seen)).where(*mine, a.detector.not_in(sorted(SOURCES)))).scalar_one()
+    newest = newest or db.execute(select(func.max(a.last_seen)).where(*mine)).scalar_one()
     return newest.astimezone(CHINA).date() if newest else None
 
 
@@ -124,9 +141,8 @@ def _kinds(db: Connection, mine: Sequence[ColumnElement[bool]], until: date) -> 
     a = t.alert.c
     first = until - timedelta(days=DAYS - 1)
     day = _china_day(db, a.last_seen)
-    query = (
-        select(a.detector, day, func.count()).where(*mine, a.last_seen >= _midnight(first)).group_by(a.detector, day)
-    )
+    shown = (a.last_seen >= _midnight(first), a.last_seen < _midnight(until + timedelta(days=1)))
+    query = select(a.detector, day, func.count()).where(*mine, *shown).group_by(a.detector, day)
     counted: dict[str, list[int]] = {}
     for detector, on, number in db.execute(query.group_by(*map(text, "12"))):  # by position, as store.facets does
         counted.setdefault(detector, [0] * DAYS)[(date.fromisoformat(on) - first).days] = number
@@ -153,6 +169,41 @@ def _waiting(db: Connection, mine: Sequence[ColumnElement[bool]], now: datetime,
     leads[State.NEW] += new
     overdue[State.NEW] += late
     return (Waiting(state, leads[state], overdue[state]) for state in AWAITED)
+
+
+def _hands(db: Connection, mine: Sequence[ColumnElement[bool]], now: datetime, limits: Limits) -> list[Hand]:
+    """Of the leads that are not done with: each counts once for everybody who holds it."""
+    today = now.astimezone(CHINA).date()
+    a, w, c = t.alert.c, t.casework.c, t.claim.c
+    columns = (a.alert_id, a.level_rank, a.raised_at, w.state, w.due, w.officers)
+    going = or_(w.state.is_(None), w.state.in_(AWAITED))
+    leads = t.claim.join(t.alert, a.alert_id == c.alert_id).outerjoin(t.casework, w.alert_id == a.alert_id)
+    held = select(c.holder, *columns).select_from(leads)
+    held = held.where(*mine, a.status == "open", going, or_(c.until.is_(None), c.until > now))
+    sent = select(*columns).select_from(t.casework.join(t.alert)).where(*mine, w.state.in_(CHECKING))
+    before = {level.rank: overdue_before(level, now, limits) for level in Level}
+    claimed: dict[str, set[str]] = defaultdict(set)
+    checking: dict[str, set[str]] = defaultdict(set)
+    late: set[str] = set()
+    for row in db.execute(held):
+        claimed[row.holder].add(row.alert_id)
+        if _is_late(row.level_rank, row.raised_at, row.state, row.due, today, before):
+            late.add(row.alert_id)
+    for check in db.execute(sent):
+        if check.due and check.due < today:
+            late.add(check.alert_id)
+        for officer in msgspec.json.decode(check.officers, type=list[str]):
+            checking[officer].add(check.alert_id)
+    names = claimed.keys() | checking.keys()
+    hands = [Hand(n, len(claimed[n]), len(checking[n]), len((claimed[n] | checking[n]) & late)) for n in names]
+    return sorted(hands, key=lambda one: (-one.claimed - one.checking, one.name))
+
+
+def _is_late(
+    level: int, raised_at: datetime, state: str | None, due: date | None, today: date, before: Mapping[int, datetime]
+) -> bool:
+    """By the day it has, or if nobody has moved it, by its level's."""
+    return raised_at < before[level] if state is None else due is not None and due < today
 
 
 def _untouched(db: Connection, mine: Sequence[ColumnElement[bool]], now: datetime, limits: Limits) -> tuple[int, int]:

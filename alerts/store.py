@@ -61,6 +61,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from alerts import tables as t
 from alerts.alert import Alert
 from alerts.involved import involved
+from alerts.source import RULES, SOURCES, source_of
 from detectors.finding import Certainty, Evidence, Lead, Level, UnitId
 
 Status = Literal["open", "withdrawn"]
@@ -75,6 +76,7 @@ WRITER_LOCK = 0x66756E64  # one advisory lock for all who append; the number onl
 AT_ONCE = 1_000  # values in one IN (…): engines allow 32,766 and 65,535
 KEEPER = "keeper"  # actor of what nobody did by hand
 CHANGES = ("created", "changed", "withdrawn", "reopened")  # kinds of alert_event that carry an alert
+ENTERED = "entered"  # kind of alert_event: somebody entered a lead. No revision of an alert, so nothing sends it on
 DROPPED = "dropped"  # alerts.retention has deleted some
 BESIDE = ("inhibited", "released", "snoozed", "woken")  # kinds that change only what stands beside an alert
 
@@ -118,6 +120,7 @@ class Filter:
     work: frozenset[str] = frozenset()  # states of alerts.life
     holder: str = ""  # who holds it by a claim, or was sent to check it
     overdue: "Overdue | None" = None
+    sources: frozenset[str] = frozenset()  # of alerts.source
 
 
 class Overdue(NamedTuple):
@@ -203,6 +206,7 @@ class Facets(Struct, frozen=True):
     statuses: dict[str, int]  # by State
     total: int  # that pass the whole filter
     inhibited: dict[str, int]  # "yes" and "no", whatever the filter asks of it
+    sources: dict[str, int]  # of alerts.source
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -373,6 +377,7 @@ class Store:
     def facets(self, of: Filter = EVERYTHING) -> Facets:
         """Counts by level, detector and state; see Facets."""
         rest = replace(of, levels=frozenset(), detectors=frozenset(), statuses=frozenset(), inhibited=None)
+        rest = replace(rest, sources=frozenset())
         with self.engine.connect() as db:
             return _facets(self._counted(db, rest), of)
 
@@ -780,6 +785,8 @@ def conditions(of: Filter) -> Iterator[ColumnElement[bool]]:
         yield _held_by(of.holder, of.now)
     if of.overdue:
         yield _is_overdue(of.overdue)
+    if of.sources:
+        yield _from(of.sources)
     if of.text:
         yield a.words.contains(of.text.lower(), autoescape=True)
 
@@ -821,6 +828,13 @@ def _in_state(states: frozenset[State], now: datetime | None, *, is_rare: bool) 
     if "snoozed" in states and "open" not in states:
         return and_(stands, or_(a.status != "open", a.snoozed_until > now))
     return stands
+
+
+def _from(sources: frozenset[str]) -> ColumnElement[bool]:
+    """Entered leads have their source where others have their detector."""
+    detector = t.alert.c.detector
+    entered = detector.in_(sorted(sources & SOURCES))
+    return or_(entered, detector.not_in(sorted(SOURCES))) if RULES in sources else entered
 
 
 def _state(now: datetime | None) -> ColumnElement[str]:
@@ -900,7 +914,7 @@ class _Counted(NamedTuple):
 
 _LAST_CHANGE = (
     select(t.alert_event.c.seq)
-    .where(t.alert_event.c.kind.in_((*CHANGES, *BESIDE, DROPPED)))
+    .where(t.alert_event.c.kind.in_((*CHANGES, *BESIDE, ENTERED, DROPPED)))
     .order_by(t.alert_event.c.seq.desc())
     .limit(1)
 )
@@ -915,11 +929,12 @@ def _snooze_ended(db: Connection, then: datetime | None, now: datetime | None) -
 
 
 def _facets(counted: _Groups, of: Filter) -> Facets:
-    chosen = ({level.value for level in of.levels}, of.detectors, of.statuses)
-    groups: tuple[dict[str, int], dict[str, int], dict[str, int]] = ({}, {}, {})
+    chosen = ({level.value for level in of.levels}, of.detectors, of.statuses, of.sources)
+    groups: tuple[dict[str, int], ...] = ({}, {}, {}, {})
     total = 0
     inhibited = {"yes": 0, "no": 0}
-    for *values, is_inhibited, number in counted:
+    for level, detector, state, is_inhibited, number in counted:
+        values = (level, detector, state, source_of(detector))
         fits = [not choice or value in choice for value, choice in zip(values, chosen, strict=True)]
         inhibited["yes" if is_inhibited else "no"] += number if all(fits) else 0
         if of.inhibited not in (None, bool(is_inhibited)):
@@ -928,8 +943,8 @@ def _facets(counted: _Groups, of: Filter) -> Facets:
         for i, group in enumerate(groups):
             if all(fits[:i] + fits[i + 1 :]):
                 group[str(values[i])] = group.get(str(values[i]), 0) + number
-    levels, detectors, statuses = groups
-    return Facets(levels, detectors, statuses, total, inhibited)
+    levels, detectors, statuses, sources = groups
+    return Facets(levels, detectors, statuses, total, inhibited, sources)
 
 
 # -- rows to values and back -----------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA = "0006"  # the migration that makes these tables
+SCHEMA = "0007"  # the migration that makes these tables
 
 
 class Instant(TypeDecorator[datetime]):
@@ -252,6 +252,20 @@ answered = Table(
     Column("version", Integer, nullable=False),
     Column("at", Instant, nullable=False),
     Index(None, "at"),
+)
+
+# What stands beside a lead that somebody entered, and leaves its page by no message and no export; see alerts.entered.
+entered = Table(
+    "entered",
+    metadata,
+    Column("alert_id", ALERT_ID, ForeignKey("alert.alert_id"), primary_key=True),
+    Column("source", Plain, nullable=False),  # of alerts.source
+    Column("told", Plain, nullable=False),
+    Column("paper", Plain, nullable=False),  # number of the paper it came in; of a confidential one all that is kept
+    Column("received", Date, nullable=False),  # the day, in China
+    Column("confidential", Boolean, nullable=False),
+    Column("entered_by", Plain, nullable=False),
+    Column("entered_at", Instant, nullable=False),
 )
 
 # Messages that leave the desk, one for each target, lead and level told of; see alerts.notify.

@@ -14,18 +14,29 @@ from alerts import callbacks, papers
 from alerts import tables as t
 from alerts.casework import COMMENTED, MOVED
 from alerts.claims import CLAIMED, UNCLAIMED
+from alerts.entered import PAPER_ASKED
 from alerts.reveal import REVEALED
-from alerts.store import BESIDE, CHANGES, KEEPER, Entry, Store
+from alerts.store import BESIDE, CHANGES, ENTERED, KEEPER, Entry, Store
 
 PAGE = 100  # rows
 EXPORTED: Final = "exported"  # kind of alert_event
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "logins": ("login", "login_tried"),
-    "views": ("viewed", papers.READ),
+    "views": ("viewed", papers.READ, PAPER_ASKED),
     "reveals": (REVEALED,),
     "exports": (EXPORTED,),
-    "work": (MOVED, COMMENTED, CLAIMED, UNCLAIMED, papers.FILED, papers.WITHDRAWN, callbacks.SET, callbacks.DONE),
+    "work": (
+        MOVED,
+        COMMENTED,
+        CLAIMED,
+        UNCLAIMED,
+        papers.FILED,
+        papers.WITHDRAWN,
+        callbacks.SET,
+        callbacks.DONE,
+        ENTERED,
+    ),
     "accounts": ("account_added", "account_told", "account_reset", "account_disabled"),
     "leads": (*CHANGES, *BESIDE),
     "upkeep": ("dropped", "cut"),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from detectors.detector import Detector, Finding, limits
@@ -90,10 +91,29 @@ def oldest_first(events: Any) -> list[Any]:
 _FACTS = {
     **{"bill": "setl_id", "visit": "mdtrt_id", "med_type": "med_type", "cert_type": "cert", "verify_mode": "verify"},
     **{"result": "result", "check_type": "check_type", "ward": "ward", "bed": "bed", "dept": "dept"},
-    **{"diagnosis": "diag"},
+    **{"diagnosis": "diag", "disease": "dise"},
     **{"way": "dscg_way", "sale_type": "sale_type", "inv_type": "inv_type", "item": "item", "rx": "rxno"},
     **{"insured_area": "insuplc", "direction": "direction", "count": "cnt", "order": "drord_no"},
 }
+
+
+MOST_LINES = 8  # of one event: a pharmacy's bill seldom has more
+
+
+def _is_goods(line: Any) -> bool:
+    """A drug or consumable, as detectors.ledger.is_goods; a prescription's lines are always. Any: as below."""
+    return not getattr(line, "list_type", "").startswith("2")
+
+
+def _line(line: Any) -> tuple[object, ...]:
+    """Product, how many, yuan each, fen in all, days it lasts, and whether it is on a prescription.
+
+    Any: a line of a bill or of a prescription. What the record does not tell, or memory has not kept, is None or "".
+    """
+    needs = bool(getattr(line, "needs_rx", 0))
+    rx = "yes" if getattr(line, "rx", "") else "no" if needs else ""
+    numbers = (float(line.price) if line.price else None, int(line.amount) if line.amount else None)
+    return line.item, float(line.count), *numbers, float(line.days) if line.days else None, rx
 
 
 def evidence(event: Event) -> Evidence:
@@ -101,6 +121,8 @@ def evidence(event: Event) -> Evidence:
     facts = {told: str(value) for name, told in _FACTS.items() if (value := getattr(event, name, ""))}
     if lines := getattr(event, "lines", ()):
         facts["items"] = " ".join(dict.fromkeys(line.item for line in lines))
+        if goods := [_line(line) for line in lines if line.count and _is_goods(line)][:MOST_LINES]:
+            facts["lines"] = msgspec.json.encode(goods).decode()
     codes = [*getattr(event, "traces", ()), *(code for line in lines for code in getattr(line, "traces", ()))]
     if codes:
         facts["codes"] = " ".join(dict.fromkeys(codes))

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from alerts.alert import alert_id
+from alerts.claims import claim
 from alerts.deadlines import add_working_days
 from alerts.keeper import keep
 from alerts.life import Asked, Kind, Measure, Name, Reason, State
@@ -12,7 +14,7 @@ from alerts.store import Store
 from detectors.finding import Lead, Level
 from tests.browser.leads import verdicts
 from tests.leads import NOON, lead
-from tests.test_casework import PEOPLE, record
+from tests.test_casework import PEOPLE, record, who
 from tests.test_outcomes import check, step
 
 DAY = timedelta(days=1)
@@ -59,6 +61,26 @@ def test_what_waits_is_told_by_state_with_what_is_overdue(store: Store) -> None:
     step(store, screened, 0, "chen", Name.SCREEN, Asked())
     waiting = {one.state: (one.leads, one.overdue) for one in overview(store, NOON + 6 * DAY).waiting if one.leads}
     assert waiting == {State.NEW: (2, 1), State.SCREENED: (1, 1)}
+
+
+def test_it_is_told_in_whose_hands_leads_are_and_whose_are_late(store: Store) -> None:
+    for name, role in PEOPLE.items():
+        record(store, name, role)
+    mine, sent, done = lead("a"), lead("b"), lead("c")
+    told(store, mine, sent, done)
+    chen = who(store, "chen")
+    claim(store, chen, [alert_id(mine), alert_id(done)], "chen", NOON)
+    step(store, done, 0, "chen", Name.DISMISS, Asked(reason=Reason.DATA, note="x"))
+    step(store, sent, 0, "chen", Name.SCREEN, Asked())
+    step(store, sent, 1, "fang", Name.DISPATCH, Asked(note="x", officers=("gao", "hou")))
+    hands = overview(store, NOON + DAY).hands
+    assert [(one.name, one.claimed, one.checking, one.overdue) for one in hands] == [
+        ("chen", 1, 0, 0),
+        ("gao", 0, 1, 0),
+        ("hou", 0, 1, 0),
+    ]
+    assert [one.overdue for one in overview(store, NOON + 30 * DAY).hands] == [1, 1, 1]
+    assert overview(store, NOON, areas=("440000",)).hands == ()
 
 
 def test_each_step_holds_those_after_it_and_the_money_that_came_back(store: Store) -> None:

@@ -834,8 +834,12 @@ def test_the_description_names_every_path_and_shape(reader: httpx.Client) -> Non
         "/api/v1/alerts/{alert_id}/work",
         "/api/v1/alerts/{alert_id}/moves",
         "/api/v1/alerts/{alert_id}/comments",
+        "/api/v1/ledgers",
         "/api/v1/ledgers/{kind}/{name}",
         "/api/v1/audit",
+        "/api/v1/leads",
+        "/api/v1/leads/{alert_id}/origin",
+        "/api/v1/leads/{alert_id}/paper",
         "/api/v1/outcomes",
     }
     wanted = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(document)))

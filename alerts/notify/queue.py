@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Select, delete, func, or_, select, update
 
 from alerts import tables as t
 from alerts.notify.targets import Target
+from alerts.source import SOURCES
 from alerts.store import CHANGES, LeadRow, Store, Writing
 from detectors.finding import Level
 
@@ -145,7 +146,7 @@ def forget(store: Store, now: datetime) -> None:
 
 def _queue(writing: Writing, target: Target, rows: Iterable[LeadRow], now: datetime) -> int:
     n = t.notification.c
-    wanted = [row for row in rows if target.wants(row)]
+    wanted = [row for row in rows if row.detector not in SOURCES and target.wants(row)]  # those who enter know
     waiting = select(func.count()).where(n.target == target.name, n.state == WAITING)
     room = MOST_WAITING - writing.db.execute(waiting).scalar_one()
     new = list(_news(writing, target, wanted, now))

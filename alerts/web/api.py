@@ -13,7 +13,7 @@ from msgspec import Struct
 from alerts.alert import Alert
 from alerts.snooze import Snooze
 from alerts.store import Facets
-from alerts.web import audit_api, desk_api, unmasked, work_api
+from alerts.web import audit_api, desk_api, entered_api, unmasked, work_api
 from alerts.web.answers import PROBLEMS as _PROBLEMS
 from alerts.web.answers import REF as _REF
 from alerts.web.answers import answer as _answer
@@ -50,6 +50,7 @@ _SHAPES = (
     *desk_api.SHAPES,
     *unmasked.SHAPES,
     *audit_api.SHAPES,
+    *entered_api.SHAPES,
 )
 STREAM_HEADERS = {"x-accel-buffering": "no", "cache-control": "no-store"}
 
@@ -60,6 +61,7 @@ Statuses = Annotated[
     Query(alias="status", description="open (and not snoozed), snoozed, withdrawn; several: any; without: all"),
 ]
 Inhibited = Annotated[str, Query(description="no: without those that a stronger alert inhibits; yes: only those")]
+Sources = Annotated[list[str] | None, Query(alias="source", description="rules, or where an entered lead comes from")]
 Text = Annotated[str, Query(alias="q", description="in the sentence or the subject's id; or an institution's code")]
 Orders = Annotated[str, Query(alias="order", description="newest (last changed first) or gravest (risk order)")]
 
@@ -70,11 +72,13 @@ def _chosen(
     statuses: list[str] | None,
     inhibited: str,
     text: str,
+    sources: list[str] | None,
     order: str = "newest",
 ) -> Choice:
     pairs = [("level", value) for value in levels or ()]
     pairs += [("detector", value) for value in detectors or ()]
     pairs += [("status", value) for value in statuses or ()]
+    pairs += [("source", value) for value in sources or ()]
     return choice([*pairs, ("inhibited", inhibited), ("q", text), ("order", order)], default_open=False)
 
 
@@ -86,12 +90,13 @@ def alerts(
     statuses: Statuses = None,
     inhibited: Inhibited = "",
     text: Text = "",
+    sources: Sources = None,
     order: Orders = "newest",
     cursor: Annotated[str | None, Query(description="next_cursor of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST)] = PAGE,
 ) -> Response:
     """Alerts, a page at a time."""
-    page = desk.page(_chosen(levels, detectors, statuses, inhibited, text, order), cursor, limit)
+    page = desk.page(_chosen(levels, detectors, statuses, inhibited, text, sources, order), cursor, limit)
     return _json(Items(tuple(map(item, page.items)), page.next_cursor))
 
 
@@ -103,9 +108,10 @@ def facets(
     statuses: Statuses = None,
     inhibited: Inhibited = "",
     text: Text = "",
+    sources: Sources = None,
 ) -> Response:
     """How many alerts each level, detector and status has, given the choices in the other groups."""
-    return _json(desk.facets(_chosen(levels, detectors, statuses, inhibited, text)))
+    return _json(desk.facets(_chosen(levels, detectors, statuses, inhibited, text, sources)))
 
 
 @router.get("/alerts/stream", responses={200: {"description": "", "content": {"text/event-stream": {}}}, **_PROBLEMS})
@@ -196,7 +202,7 @@ def describe() -> dict[str, Any]:  # Any: an OpenAPI document
     """The document, with the shapes of msgspec among its components."""
     routes = [
         route
-        for one in (router, work_api.router, desk_api.router, unmasked.router, audit_api.router)
+        for one in (router, work_api.router, desk_api.router, unmasked.router, audit_api.router, entered_api.router)
         for route in one.routes
     ]
     document = get_openapi(

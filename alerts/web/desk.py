@@ -23,6 +23,7 @@ from alerts.merge import merged
 from alerts.overview import overdue_before
 from alerts.reveal import hidden
 from alerts.snooze import Snooze
+from alerts.source import RULES, SOURCES
 from alerts.store import Detail, Facets, Filter, LeadRow, Note, Order, Overdue, Page, State, Status, Store, unit_id
 from alerts.web.beside import VIEWED, Beside, beside_for
 from alerts.web.bounds import SHIPPED, Bounds
@@ -120,6 +121,7 @@ class Choice:
     least: int = 0  # yuan
     overdue: bool = False
     overflow: bool = False  # beyond what the office can look at today
+    sources: frozenset[str] = frozenset()  # of alerts.source
 
     def filter(self, areas: tuple[str, ...], now: datetime) -> Filter:
         """For the store, within these areas, with the snoozes in force now."""
@@ -138,6 +140,7 @@ class Choice:
             until=_midnight(self.until + timedelta(days=1)) if self.until else None,
             at_least_fen=self.least * 100 or None,
             overdue=overdue_at(now) if self.overdue else None,
+            sources=self.sources,
         )
         if self.overflow:
             levels = (self.levels & quota.COUNTED) or quota.COUNTED
@@ -151,6 +154,7 @@ class Choice:
         """As parameters of an address; what is usual is left out."""
         pairs = [("level", level.value) for level in Level if level in self.levels]
         pairs += [("detector", name) for name in sorted(self.detectors)]
+        pairs += [("source", name) for name in sorted(self.sources)]
         if self.statuses != {"open"}:
             pairs += [("status", status) for status in sorted(self.statuses)]
         if self.inhibited is not None:
@@ -173,6 +177,9 @@ class Choice:
     def with_detector(self, name: str) -> "Choice":
         return replace(self, detectors=self.detectors ^ {name})
 
+    def with_source(self, name: str) -> "Choice":
+        return replace(self, sources=self.sources ^ {name})
+
     def with_status(self, status: State) -> "Choice":
         return replace(self, statuses=(self.statuses ^ {status}) or frozenset({"open"}))
 
@@ -194,7 +201,7 @@ class Choice:
     def asks_server(self) -> bool:
         """Can only the server tell whether an alert fits?"""
         named = self.area or self.org or self.holder or self.work or self.since or self.until or self.least
-        return bool(self.text or named or self.overdue or self.overflow)
+        return bool(self.text or named or self.overdue or self.overflow or self.sources)
 
     @property
     def more(self) -> int:
@@ -227,6 +234,7 @@ def choice(params: Iterable[tuple[str, str]], *, default_open: bool = True) -> C
         least=int(_matching("least", _YUAN, given) or 0),
         overdue=_last("overdue", given) == "yes",
         overflow=_last("overflow", given) == "yes",
+        sources=frozenset(_source(value) for value in given.get("source", ()) if value),
     )
 
 
@@ -257,6 +265,12 @@ def _work(value: str) -> WorkState:
         return WorkState(value)
     except ValueError:
         raise BadRequestError(f"work: {value!r} is not one of {', '.join(WorkState)}") from None
+
+
+def _source(value: str) -> str:
+    if value != RULES and value not in SOURCES:
+        raise BadRequestError(f"source: {value!r} is not one of {', '.join((RULES, *sorted(SOURCES)))}")
+    return value
 
 
 def _midnight(day: date) -> datetime:

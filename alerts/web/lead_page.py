@@ -11,9 +11,11 @@ from alerts import callbacks, papers
 from alerts.alert import Alert, WireReason
 from alerts.casework import COMMENTED, MOVED
 from alerts.claims import CLAIMED, UNCLAIMED
+from alerts.five_links import five_links
 from alerts.reveal import REVEALED, Grant
 from alerts.snooze import SNOOZED, WOKEN, Snooze
-from alerts.store import BESIDE, CHANGES, KEEPER, Entry, LeadRow
+from alerts.source import SOURCES
+from alerts.store import BESIDE, CHANGES, ENTERED, KEEPER, Entry, LeadRow
 from alerts.web.charts import chart, facts
 from alerts.web.charts.drawing import Chart
 from alerts.web.desk import Told
@@ -89,6 +91,15 @@ class RecordLine(NamedTuple):
     shows: bool
 
 
+class LinkLine(NamedTuple):
+    """One of the five links. ``mark``: of alerts.five_links."""
+
+    name: str
+    mark: str
+    word: str
+    said: Sequence[str]
+
+
 class Step(NamedTuple):
     """One line of the history. ``what`` is followed by a level mark where ``level`` is not empty."""
 
@@ -130,6 +141,7 @@ class LeadPage(NamedTuple):
     orgs: Sequence[str]
     period: str
     figures: Sequence[FigureLine]
+    links: Sequence[LinkLine]
     reasons: Sequence[ReasonLine]
     chart: Chart | None
     records: Sequence[RecordLine]
@@ -164,6 +176,7 @@ def lead_page(told: Told, words: Words) -> LeadPage:
         orgs=[words.org(org) for org in row.orgs],
         period=words.days(row.period_from, row.period_to),
         figures=[figure_line(figure, words) for figure in figures],
+        links=_links(figures, evidence, words),
         reasons=[_reason(reason, words) for reason in alert.explanation],
         chart=chart(
             row.detector,
@@ -193,6 +206,12 @@ def lead_page(told: Told, words: Words) -> LeadPage:
         may_wake=told.may_wake,
         alert=alert,
     )
+
+
+def at_stake(row: LeadRow, words: Words) -> str:
+    """The amount in yuan; of a lead that somebody entered it may not be known."""
+    is_known = row.amount_at_risk_fen or row.detector not in SOURCES
+    return words.yuan(row.amount_at_risk_fen) if is_known else words("origin.unknown")
 
 
 def summary(row: LeadRow, words: Words, most: int | None = None) -> Markup:
@@ -226,6 +245,21 @@ def figure_line(figure: Figure, words: Words) -> FigureLine:
     full = max(figure.threshold * MOST_BAR, figure.observed * 1.04, 1e-9)
     bar, mark = round(BAR * figure.observed / full, 1), round(BAR * figure.threshold / full, 1)
     return FigureLine(name, observed, limit, max(bar, 1), mark, less, reached)
+
+
+def _links(figures: Sequence[Figure], evidence: Sequence[Evidence], words: Words) -> list[LinkLine]:
+    """Without any records nothing is compared."""
+    lines = {figure.name: figure_line(figure, words) for figure in figures}
+    reached = {name: (line.name, line.observed, line.limit) for name, line in lines.items() if line.reached}
+    return [
+        LinkLine(
+            words(f"five.{link.name}"),
+            link.mark.value,
+            words(f"five.mark.{link.mark}"),
+            [words(one.key, **one.values) for one in link.said],
+        )
+        for link in (five_links(reached, evidence) if evidence else ())
+    ]
 
 
 def _reason(reason: WireReason, words: Words) -> ReasonLine:
@@ -290,7 +324,7 @@ def _amounts(row: LeadRow, alert: Alert, evidence: Sequence[Evidence], words: Wo
         how = words("lead.amounts.none")
     bills = bills if bills is not None else shown
     total = words.yuan(sum(bill.total_fen for bill in bills)) if bills else "—"
-    return Amounts(words.yuan(row.amount_at_risk_fen), words.yuan(row.fund_paid_fen), total, how)
+    return Amounts(at_stake(row, words), words.yuan(row.fund_paid_fen), total, how)
 
 
 def _fund(bills: Sequence[Evidence]) -> int:
@@ -336,11 +370,14 @@ def _history(entries: Sequence[Entry], mask: Mask, words: Words) -> list[Step]:
     steps: list[Step] = []
     before: Level | None = None
     for entry in reversed(
-        [entry for entry in entries if entry.kind in (*CHANGES, *BESIDE, *WORK, *CLAIMS, *FILE, REVEALED)]
+        [entry for entry in entries if entry.kind in (*CHANGES, *BESIDE, *WORK, *CLAIMS, *FILE, REVEALED, ENTERED)]
     ):
         if entry.kind in WORK:
             what, note = said(entry, mask, words)
             steps.append(Step(words.moment(entry.at), what, note, entry.actor))
+            continue
+        if entry.kind == ENTERED:
+            steps.append(Step(words.moment(entry.at), words("lead.history.entered"), "", entry.actor))
             continue
         if entry.kind in FILE:
             steps.append(_step_of_file(entry, mask, words))

@@ -21,7 +21,7 @@ from msgspec import Struct
 from alerts.casework import MOVED
 from alerts.claims import CLAIMED, UNCLAIMED
 from alerts.snooze import WOKEN, end_due
-from alerts.store import BESIDE, CHANGES, STORE_AWAY, Entry, LeadRow, Store, within
+from alerts.store import BESIDE, CHANGES, ENTERED, STORE_AWAY, Entry, LeadRow, Store, within
 from alerts.web.beside import Beside, beside
 from alerts.web.desk import Item, changes_since, item, last_change
 from alerts.web.gate import Clock
@@ -38,7 +38,7 @@ MINUTES = 60
 
 log = logging.getLogger(__name__)
 
-TOLD = (*CHANGES, *BESIDE, MOVED, CLAIMED, UNCLAIMED)  # kinds of alert_event that change what a list shows
+TOLD = (*CHANGES, *BESIDE, ENTERED, MOVED, CLAIMED, UNCLAIMED)  # kinds of alert_event that change what a list shows
 
 
 class Shown(NamedTuple):
@@ -270,6 +270,8 @@ def _kinds(entries: Sequence[Entry]) -> dict[str, str]:
 def _together(before: str, kind: str) -> str:
     """Created and then changed is created; what changed beside an alert counts less, unless it calls somebody."""
     if kind == "changed" and before in ("created", WOKEN):
+        return before
+    if before == ENTERED:
         return before
     if kind not in CHANGES and before in CHANGES and not (kind == WOKEN and before == "changed"):
         return before

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from alerts.outcomes import Share, wilson
-from alerts.overview import DAYS, Overview, overview
+from alerts.overview import DAYS, Hand, Overview, overview
 from alerts.web.charts import overall
 from alerts.web.charts.drawing import Chart
 from alerts.web.context import AtDesk, Speaks
@@ -33,6 +33,7 @@ class OverviewPage(NamedTuple):
     heads: Sequence[Headline]
     kinds: Chart | None
     waiting: Chart
+    hands: Sequence[Hand]
     steps: Chart
     shares: Chart | None
     months: Chart
@@ -51,6 +52,7 @@ def overview_page(told: Overview, words: Words) -> OverviewPage:
         heads=_heads(told, words),
         kinds=overall.kinds(told, words),
         waiting=overall.waiting(told.waiting, words),
+        hands=told.hands,
         steps=overall.steps(told.steps, words),
         shares=overall.shares(told.outcomes.detectors, words),
         months=overall.months(told.months, words),

@@ -21,6 +21,7 @@ from alerts.life import CLOSED, EXCLUSIONS, Reason
 from alerts.life import State as WorkState
 from alerts.reveal import MAY_EXPORT
 from alerts.snooze import LONGEST_REASON, may_snooze
+from alerts.source import RULES, Source
 from alerts.store import Facets, LeadRow, Order, Page, risk
 from alerts.subjects import related
 from alerts.views import View, views_for
@@ -45,9 +46,10 @@ from alerts.web.desk import STATUSES, Choice, Desk, choice, subject_of
 from alerts.web.file_panel import file_panel
 from alerts.web.gate import COOKIE, Clock, LoginNeededError, check_origin, is_secure, local_path, open_session
 from alerts.web.handles import path_of
-from alerts.web.lead_page import lead_page, summary
+from alerts.web.lead_page import at_stake, lead_page, summary
 from alerts.web.live import Resync, Shown
 from alerts.web.nearly import NearlyPage, told_nearly
+from alerts.web.origin import origin
 from alerts.web.problems import Problem
 from alerts.web.unmasked import masked_again, unmasking
 from alerts.web.wording import LANGS, Lang, Words, catalogue
@@ -85,6 +87,8 @@ templates.globals.update(
     orders=(Order.GRAVEST, Order.NEWEST),
     statuses=STATUSES,
     work_states=tuple(WorkState),
+    sources=(RULES, *Source),
+    entered=frozenset(Source),
     unfinished=urlencode(Choice(work=frozenset(WorkState) - CLOSED).params()),
     snooze_days=SNOOZE_DAYS,
     longest_reason=LONGEST_REASON,
@@ -99,7 +103,11 @@ templates.filters["risk"] = risk_key
 
 def _render(template: str, words: Words, /, **values: object) -> str:
     return templates.get_template(template).render(
-        t=words, lang=words.lang, say=partial(summary, words=words, most=BOLD_ON_A_ROW), **values
+        t=words,
+        lang=words.lang,
+        say=partial(summary, words=words, most=BOLD_ON_A_ROW),
+        stake=partial(at_stake, words=words),
+        **values,
     )
 
 
@@ -339,6 +347,7 @@ def lead_response(
         work=work_panel(WorkDesk(desk), alert_id, words, notice, typed),
         file=file_panel(desk, told.detail.row, WorkDesk(desk).work(alert_id), context(request).cabinet, words),
         tied=tied(related(desk.store, told.detail.row, desk.account.areas), words),
+        origin=origin(desk, alert_id, words),
         subject=subject_of(told.detail.row),
         path=path,
         path_of_org=lambda org: path(Subject("org", org)),

@@ -21,8 +21,11 @@ from alerts.web import (
     audit_api,
     audit_page,
     desk_api,
+    entered_api,
+    entered_page,
     exports,
     file_page,
+    ledgers_page,
     outcomes_page,
     overview_page,
     pages,
@@ -87,6 +90,9 @@ def create_app(
     app.include_router(outcomes_page.router)
     app.include_router(overview_page.router)
     app.include_router(subject_page.router)
+    app.include_router(ledgers_page.router)
+    app.include_router(entered_api.router)
+    app.include_router(entered_page.router)
     app.include_router(audit_page.pages)
     app.include_router(audit_api.router)
     app.include_router(unmasked.pages)

@@ -21,6 +21,7 @@ from alerts.web.charts.drawing import Chart
 from alerts.web.context import AtDesk, Remembered, Speaks, context
 from alerts.web.desk import Desk
 from alerts.web.handles import subject_at
+from alerts.web.lead_page import at_stake
 from alerts.web.nearly import asking, remembered
 from alerts.web.pages import draw_page
 from alerts.web.unmasked import masked_again, unmasking
@@ -176,7 +177,7 @@ def _line(case: Case, words: Words) -> CaseLine:
     withdrawn = row.status == "withdrawn" and not case.work.outcome
     state = words("status.withdrawn") if withdrawn else words(f"work.state.{case.work.state}")
     done = words("list.joint").join(_measure(one, words) for one in case.measures)
-    return CaseLine(case, words.day(row.last_seen), words.yuan(row.amount_at_risk_fen), state, done or "—")
+    return CaseLine(case, words.day(row.last_seen), at_stake(row, words), state, done or "—")
 
 
 def _measure(one: Taken, words: Words) -> str:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from alerts.alert import yuan
 from alerts.casework import Taken, Work
 from alerts.deadlines import Warning
+from alerts.ledgers import FULL, Balance, balances
 from alerts.life import LEDGERS, Asked, Kind, Measure, Name, Need, Reason, State
 from alerts.outcomes import Outcomes, outcomes
 from alerts.web.answers import answer, as_json, asked, problems
@@ -117,7 +118,14 @@ class Ledger(Struct, frozen=True):
     entries: tuple[MeasureShown, ...]
 
 
-SHAPES = (WorkShown, MoveAsked, CommentAsked, Ledger, Outcomes)
+class Ledgers(Struct, frozen=True):
+    """The balances of this year within the account's areas, those with most points first. full: points of a year."""
+
+    full: int
+    balances: tuple[Balance, ...]
+
+
+SHAPES = (WorkShown, MoveAsked, CommentAsked, Ledger, Ledgers, Outcomes)
 
 
 def fen(amount: str) -> int:
@@ -223,6 +231,12 @@ async def comment(request: Request, desk: AtDesk, alert_id: str, idempotency_key
     with refused(any_words(request)):
         await run_sync(WorkDesk(desk).comment, alert_id, body.note, idempotency_key)
     return Response(status_code=204)
+
+
+@router.get("/ledgers", responses=answer(Ledgers))
+def ledgers(desk: AtDesk) -> Response:
+    """Points of institutions, doctors and cashiers since the first of January."""
+    return as_json(Ledgers(FULL, tuple(balances(desk.store, desk.now, areas=desk.account.areas))))
 
 
 @router.get("/ledgers/{kind}/{name}", responses=answer(Ledger, _404="no such kind of ledger"))

@@ -24,6 +24,7 @@ NOT_NOW = frozenset(
         "too_many_papers",
         "too_many_calls",
         "call_done",
+        "entered_already",
     }
 )
 

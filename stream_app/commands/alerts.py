@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from alerts.source import RULES
 from alerts.store import STORE_AWAY, Filter, LeadRow, Note, Order, Status, Store, StoreError
 from detectors.finding import Level
 from stream_app.settings import Settings
@@ -156,6 +157,7 @@ def export(form: str, out: Path | None, data: Path | None, **choices: object) ->
     """Write alerts to a file or to stdout.
 
     NDJSON holds one alert a line at its highest revision, withdrawn ones too, sorted by alert_id.
+    Leads that somebody entered (tip-offs, inspections) are no alerts: the feed exports them.
 
     \b
     Example:
@@ -164,7 +166,7 @@ def export(form: str, out: Path | None, data: Path | None, **choices: object) ->
     """
     if form == "xlsx" and out is None:
         raise click.UsageError("a workbook needs --out FILE")
-    of = _filter(**choices)  # type: ignore[arg-type]  # Click has checked and converted them
+    of = replace(_filter(**choices), sources=frozenset({RULES}))  # type: ignore[arg-type]  # Click has checked
     with opened(data) as store, _target(out) as target:
         written = _export(store, of, form, target)
         chosen = {name: str(value) for name, value in choices.items() if value}

@@ -93,6 +93,29 @@ def test_a_lead_leads_to_its_institution_and_back(page: Page) -> None:
     expect(page.locator(".lead-page")).to_be_visible()
 
 
+def test_a_column_sorts_both_ways_by_its_worth_and_the_address_keeps_it(page: Page) -> None:
+    page.goto(f"/subjects/org/{busy.SHOP}")
+    leads = page.locator("table.all").first
+
+    def amounts() -> list[float]:
+        told = leads.locator("tbody td.num").all_text_contents()
+        return [float(amount.replace(",", "")) for amount in told]
+
+    unsorted = amounts()
+    assert len(set(unsorted)) > 1
+    head = leads.get_by_role("columnheader", name="涉及金额")
+    head.get_by_role("button").focus()
+    page.keyboard.press("Enter")
+    expect(head).to_have_attribute("aria-sort", "descending")
+    page.keyboard.press("Enter")
+    expect(head).to_have_attribute("aria-sort", "ascending")
+    rising = amounts()
+    assert rising == sorted(rising)
+    page.reload()
+    assert amounts() == rising
+    expect(leads.get_by_role("columnheader", name="涉及金额")).to_have_attribute("aria-sort", "ascending")
+
+
 def test_what_leads_share_is_drawn_and_told_as_links(page: Page) -> None:
     page.goto("/")
     page.locator(".row").first.press("Enter")

@@ -96,6 +96,7 @@ def test_ten_leads_are_worked_through_with_the_keyboard_alone(page: Page, store:
     for n in range(6, 10):
         page.keyboard.press("n")
         expect(page).to_have_url(re.compile(alert_id(TEN[n])))
+        page.wait_for_load_state()
         page.locator(".move summary").first.focus()
         page.keyboard.press("Enter")
         page.keyboard.press("Tab")
@@ -199,6 +200,15 @@ def test_on_a_phone_a_lead_is_found_read_and_screened(context: BrowserContext, s
     tabs.get_by_role("link", name="态势").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("态势")
     assert states(store)[1] is State.SCREENED
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_on_a_phone_a_sentence_has_the_whole_width(context: BrowserContext, lang: str) -> None:
+    page = at(context, PHONE)
+    page.goto(f"/prefer?lang={lang}&next=/")
+    box = page.locator(".row .why").first.bounding_box()
+    assert box
+    assert box["width"] > PHONE["width"] * 0.8
 
 
 @pytest.mark.parametrize(("lang", "theme"), [("zh", "light"), ("en", "dark")])

@@ -172,6 +172,43 @@ def test_of_two_at_one_lead_the_second_reads_who_was_first_and_loses_nothing(off
     expect(wang.locator(".kept")).to_contain_text("同一张单据传了两次")
 
 
+def test_a_tip_off_is_entered_screened_and_dispatched_and_its_number_stays_off_the_page(office: Office) -> None:
+    chen = office.at("chen")
+    chen.goto("/")
+    chen.get_by_role("link", name="录入线索").click()
+    assert Axe().run(chen).response["violations"] == []
+    chen.get_by_label("线索来源").select_option("tip_off")
+    chen.get_by_label("来文号或受理登记号").fill("登记第90817号")
+    chen.get_by_label("登记号可以查到举报人").check()
+    chen.get_by_label("对象编码").fill("P33010210119")
+    chen.get_by_label("事由（一句话）").fill("有人反映该店长期收集医保卡刷卡")
+    chen.get_by_label("详细情况").fill("来信人电话13800001234")
+    chen.get_by_role("button", name="录入", exact=True).click()
+    expect(chen.get_by_role("alert")).to_contain_text("手机号码")
+    chen.get_by_label("详细情况").fill("来信一封，附照片两张。")
+    chen.get_by_role("button", name="录入", exact=True).click()
+    expect(chen.get_by_role("heading", level=1)).to_have_text("有人反映该店长期收集医保卡刷卡")
+    expect(chen.locator("#main")).not_to_contain_text("90817")
+    assert Axe().run(chen).response["violations"] == []
+    choose(chen, "初审通过")
+    send(chen, "初审通过")
+    stands(chen, "待复审")
+
+    fang = office.at("fang")
+    fang.goto("/?source=tip_off")
+    expect(fang.locator(".item")).to_have_count(1)
+    expect(fang.locator(".item")).to_contain_text("来源：投诉举报")
+    fang.goto(chen.url)
+    choose(fang, "复审并派发")
+    fang.get_by_label("核查人员1").select_option("gao")
+    fang.get_by_label("核查人员2").select_option("hou")
+    fang.locator("#note-dispatch").fill("到店查监控")
+    send(fang, "复审并派发")
+    stands(fang, "已派发")
+    fang.get_by_role("button", name="查看登记号").click()
+    expect(fang.locator("#main")).to_contain_text("登记第90817号")
+
+
 @pytest.mark.parametrize(("lang", "viewport", "theme"), [("zh", OFFICE, "light"), ("en", PHONE, "dark")])
 def test_the_panel_with_its_forms_open_is_accessible_and_fits(
     office: Office, lang: str, viewport: dict[str, int], theme: str

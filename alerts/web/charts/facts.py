@@ -13,7 +13,7 @@ _GROUPS = {
     **{"inv_type": "inv", "sale_type": "sale"},
 }
 _MOMENTS = frozenset({"since", "to", "received_at"})
-_HIDDEN = frozenset({"received_at"})  # has its own section
+_HIDDEN = frozenset({"received_at", "lines"})  # have their own sections
 MOST_CODES = 3
 
 
