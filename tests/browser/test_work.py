@@ -1,6 +1,7 @@
 """Working a lead in Chromium: from the first look to the archive, and two people at one lead."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -207,6 +208,12 @@ def test_a_tip_off_is_entered_screened_and_dispatched_and_its_number_stays_off_t
     stands(fang, "已派发")
     fang.get_by_role("button", name="查看登记号").click()
     expect(fang.locator("#main")).to_contain_text("登记第90817号")
+
+
+def test_a_lead_of_thirteen_cards_prints_on_one_sheet(office: Office) -> None:
+    page = office.at("chen")
+    expect(page.locator(".five li")).to_have_count(5)
+    assert len(re.findall(rb"/Type /Page\b", page.pdf(prefer_css_page_size=True))) == 1
 
 
 @pytest.mark.parametrize(("lang", "viewport", "theme"), [("zh", OFFICE, "light"), ("en", PHONE, "dark")])
