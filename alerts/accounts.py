@@ -117,6 +117,18 @@ def reset_password(store: Store, name: str, password: str, now: datetime, by: st
         _log(writing, "account_reset", by, now, account=name)
 
 
+def change_password(store: Store, name: str, old: str, new: str, now: datetime) -> Account | None:
+    """Give one's own account another password; all its sessions end. None: the old one does not fit, or no more tries.
+
+    Raises AccountError for a new one that will not do.
+    """
+    _check_password(name, new)
+    if check_login(store, name, old, now) is None:
+        return None
+    reset_password(store, name, new, now, by=name)
+    return account(store, name)
+
+
 def disable_account(store: Store, name: str, now: datetime, by: str) -> None:
     """Let nobody in under this name; its sessions end. Raises AccountError."""
     with store.writing() as writing:
@@ -128,6 +140,12 @@ def account(store: Store, name: str) -> Account | None:
     """The account of this name, for checking a session against; None if there is none or it is disabled."""
     record = store.account(name)
     return _account(record) if record and not record.disabled else None
+
+
+def is_local(store: Store, name: str) -> bool:
+    """Does it log in here, with a password, and not at an identity provider?"""
+    record = store.account(name)
+    return record is not None and not record.password_hash.startswith(ELSEWHERE)
 
 
 def accounts(store: Store) -> list[Account]:

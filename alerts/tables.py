@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA = "0007"  # the migration that makes these tables
+SCHEMA = "0008"  # the migration that makes these tables
 
 
 class Instant(TypeDecorator[datetime]):
@@ -350,6 +350,13 @@ reader_position = Table(
     Column("seq", BigInteger, nullable=False),
     Column("holder", Plain),
     Column("held_until", Instant),
+)
+
+ended_session = Table(
+    "ended_session",
+    metadata,
+    Column("id", Plain, primary_key=True),
+    Column("until", Instant, nullable=False),
 )
 
 account = Table(

@@ -20,7 +20,7 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from alerts.accounts import FAILURES, Role, account, add_account, disable_account
+from alerts.accounts import FAILURES, Role, account, add_account, check_login, disable_account
 from alerts.alert import alert_id
 from alerts.snooze import snooze
 from alerts.store import Note, Order, Store
@@ -168,8 +168,39 @@ def test_a_forged_session_is_none(stranger: httpx.Client) -> None:
 def test_logging_out_ends_it(stranger: httpx.Client) -> None:
     log_in(stranger)
     assert stranger.get("/", follow_redirects=False).status_code == 200
+    copied = dict(stranger.cookies)
     stranger.post("/logout")
     assert stranger.get("/", follow_redirects=False).status_code == 303
+    stranger.cookies.update(copied)
+    assert stranger.get("/", follow_redirects=False).status_code == 303
+
+
+def test_who_changes_the_password_stays_and_every_other_session_ends(stranger: httpx.Client, store: Store) -> None:
+    log_in(stranger)
+    with httpx.Client(base_url=stranger.base_url, headers=stranger.headers) as other:
+        log_in(other)
+        new = "another-Horse-7-battery"
+        form = {"old": PASSWORD, "new": new, "again": new}
+        for wrong, status in (
+            ({"old": "no"}, 403), ({"again": "x"}, 422), ({"new": "short", "again": "short"}, 422),
+            ({"new": NAME * 3, "again": NAME * 3}, 422),
+        ):  # fmt: skip
+            assert stranger.post("/account/password", data=form | wrong).status_code == status, wrong
+        answer = stranger.post("/account/password", data=form, follow_redirects=False)
+        assert answer.headers["location"] == "/account?changed=true"
+        assert "密码已修改" in stranger.get("/account?changed=true").text
+        assert other.get("/", follow_redirects=False).status_code == 303
+    assert check_login(store, NAME, PASSWORD, now()) is None
+    assert check_login(store, NAME, new, now()) is not None
+
+
+def test_wrong_guesses_of_the_own_password_lock_the_account_as_at_the_door(stranger: httpx.Client) -> None:
+    log_in(stranger)
+    good = "another-Horse-7-battery"
+    for _ in range(FAILURES):
+        stranger.post("/account/password", data={"old": "guess", "new": good, "again": good})
+    locked = stranger.post("/account/password", data={"old": PASSWORD, "new": good, "again": good})
+    assert locked.status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from alerts import sessions
 from alerts.accounts import Account, account
 from alerts.store import Store
 from alerts.web.bounds import SHIPPED, Bounds
@@ -23,6 +24,7 @@ COOKIE = "fundwatch_session"
 LASTS = SHIPPED.session_lasts
 STALE = 0.9  # of the idle time left: below it a new cookie is given
 SHORTEST_SECRET = 32  # characters
+SESSION_BYTES = 16
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SITES = frozenset({"same-origin", "none"})  # Sec-Fetch-Site of a request from our pages, or typed by hand
 
@@ -68,6 +70,7 @@ class CrossSiteError(Exception):
 class Session(Struct, frozen=True):
     """What the cookie says. ``stamp``: of the account; another one ends the session."""
 
+    id: str
     name: str
     stamp: str
     until: float  # seconds since 1970
@@ -91,7 +94,16 @@ class Gate:
         """The cookie of somebody who has just logged in."""
         now = self.clock()
         until, idle = now + self.bounds.session_lasts, now + self.bounds.session_idle
-        return self._signed(Session(who.name, who.stamp, until.timestamp(), idle.timestamp()))
+        name = secrets.token_urlsafe(SESSION_BYTES)
+        return self._signed(Session(name, who.name, who.stamp, until.timestamp(), idle.timestamp()))
+
+    def end(self, cookie: str | None) -> None:
+        """This session, and every copy of its cookie, opens nothing any more. Asks the store, so blocks."""
+        try:
+            session = self._read(cookie)
+        except LoginNeededError:
+            return
+        sessions.end(self.store, session.id, datetime.fromtimestamp(session.until, UTC), self.clock())
 
     def renewed(self, cookie: str | None) -> str | None:
         """The cookie of a session that is in use; None while the old one does. Raises LoginNeededError."""
@@ -106,6 +118,8 @@ class Gate:
         session = self._read(cookie)
         who = account(self.store, session.name)
         if who is None or not secrets.compare_digest(who.stamp.encode(), session.stamp.encode()):
+            raise LoginNeededError
+        if sessions.is_over(self.store, session.id):
             raise LoginNeededError
         return who
 

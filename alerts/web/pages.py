@@ -142,7 +142,7 @@ def problem_page(request: Request, problem: Problem, number: str) -> Response:
 
 # -- logging in -------------------------------------------------------------------------------------------------------
 
-_hashing = anyio.CapacityLimiter(HASHERS)
+hashing = anyio.CapacityLimiter(HASHERS)
 
 
 @router.get("/login")
@@ -185,7 +185,7 @@ async def login(
     """Check name and password; the account locks itself after too many failures."""
     check_origin(request)
     asks.limiter.stranger(request)
-    account = await run_sync(check_login, asks.store, name, password, asks.clock(), limiter=_hashing)
+    account = await run_sync(check_login, asks.store, name, password, asks.clock(), limiter=hashing)
     if account is None:
         return _login_form(request, words, next, refused=True, name=name)
     answer = RedirectResponse(local_path(next), 303)
@@ -195,8 +195,9 @@ async def login(
 
 @router.post("/logout")
 def logout(request: Request) -> Response:
-    """Forget the session."""
+    """End the session, wherever else its cookie may be."""
     check_origin(request)
+    context(request).gate.end(request.cookies.get(COOKIE))
     answer = RedirectResponse("/login", 303)
     answer.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=is_secure(request))
     return answer

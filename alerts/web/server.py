@@ -17,6 +17,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from alerts.papers import Cabinet
 from alerts.store import STORE_AWAY, Store, StoreError
 from alerts.web import (
+    account_page,
     api,
     audit_api,
     audit_page,
@@ -87,6 +88,7 @@ def create_app(
     app.include_router(pages.router)
     app.include_router(work_page.router)
     app.include_router(file_page.router)
+    app.include_router(account_page.router)
     app.include_router(outcomes_page.router)
     app.include_router(overview_page.router)
     app.include_router(subject_page.router)
