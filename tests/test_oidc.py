@@ -68,7 +68,7 @@ def test_somebody_comes_in_with_the_role_and_areas_that_are_told(browser: httpx.
     assert "/oidc/login?next=" in browser.get("/?level=red").text
     came = log_in(browser, "/?level=red")
     assert (came.status_code, came.url.query) == (200, b"level=red")
-    assert "chen · 初审 · 330100 330200" in came.text
+    assert ">chen</a> · 初审 · 330100 330200" in came.text
     who = account(store, "chen")
     assert who is not None
     assert (who.role, who.areas) == (Role.SCREENER, ("330100", "330200"))
