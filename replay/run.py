@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -80,6 +80,28 @@ class Summary(Struct, kw_only=True):
         return "\n".join(told)
 
 
+class Progress(NamedTuple):
+    """How far a replay is. events: judged, of total; since, reached: business time of the first and the last of them.
+
+    seconds: of wall clock since the first line was read.
+    """
+
+    events: int
+    total: int
+    since: datetime
+    reached: datetime
+    seconds: float
+
+    @property
+    def share(self) -> float:
+        return self.events / self.total if self.total else 1.0
+
+    @property
+    def speed(self) -> float:
+        """Seconds of business time in one of wall clock."""
+        return (self.reached - self.since).total_seconds() / self.seconds if self.seconds else 0.0
+
+
 @dataclass(slots=True)
 class Run:
     """One replay. ``on_refused`` gets each line that is not taken, with where it stood and why."""
@@ -90,6 +112,7 @@ class Run:
     table: Table = field(default_factory=Table)
     summary: Summary = field(default_factory=Summary)
     memory: Memory = field(default_factory=Memory)
+    on_progress: Callable[[Progress], None] = lambda progress: None
     now: datetime = EVER  # W as of the line being read: what comes later than LATENESS behind it takes no part
 
     def over(self, sources: Sequence[tuple[str, Iterable[Line]]]) -> None:
@@ -99,12 +122,15 @@ class Run:
         judge = Judge(memory=self.memory, detectors=self.detectors, publish=self._keep, on_crash=self._crashed)
         judge.learn(records)
         self.on_events(0)
+        done, since, reached = 0, min((event.happened_at for event in events), default=EVER), EVER
         with looking_for_garbage_seldom():
             for batch in batched(events, AT_ONCE):
                 judge.hear(batch)
                 while judge.tick(WAKES):
                     pass
+                done, reached = done + len(batch), max(reached, *(event.happened_at for event in batch))
                 self.on_events(len(batch))
+                self.on_progress(Progress(done, len(events), since, reached, perf_counter() - began))
         self._sum_up(perf_counter() - began)
 
     def _told(self, sources: Sequence[tuple[str, Iterable[Line]]]) -> tuple[list[Record], list[Event]]:
@@ -187,7 +213,7 @@ def replay_files(
     persons: frozenset[str] = frozenset(),
     orgs: frozenset[str] = frozenset(),
     rules: Rules = DETECTORS,
-    on_events: Callable[[int], None] = lambda n: None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Summary:
     """Replay recordings, or the archive in a folder, and write the alerts chosen and what was refused.
 
@@ -198,8 +224,9 @@ def replay_files(
         refused = stack.enter_context(quarantine.open("wb")) if quarantine else None
         run = Run(
             on_refused=lambda name, line, why: _write_refused(refused, name, line, why),
-            on_events=on_events,
+            on_events=lambda n: None,
             detectors=rules,
+            on_progress=on_progress,
         )
         run.over([archived(archive)] if archive else [recording(name) for name in files])
         if alerts:

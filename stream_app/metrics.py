@@ -31,7 +31,8 @@ from stream_app import topics
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double the counters
 
-Part = Literal["worker", "keeper", "feed", "archive", "notify", "job"]  # a job writes a file that node_exporter shows
+# a job and a replay write files that node_exporter shows
+Part = Literal["worker", "keeper", "feed", "archive", "notify", "job", "replay"]
 PARTS: tuple[Part, ...] = ("worker", "keeper", "feed", "archive", "notify")
 Kind = Literal["counter", "gauge", "histogram"]
 M = TypeVar("M", bound=Collector)
@@ -68,6 +69,7 @@ REASONS = (
 )
 SERVERS = ("redis", "kafka", "store")
 DISPOSITIONS = ("confirmed", "partly", "unfounded", "dismissed")
+VARIANTS = ("baseline", "candidate")  # candidate: by other thresholds or another model than are in force
 SCORES = (0, 1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30)
 MODELS = tuple(ENTITIES.values())
 FEATURE_ROWS = tuple((entity, feature.name) for entity in MODELS for feature in FEATURES[entity])
@@ -341,6 +343,19 @@ MODEL_LEADS = _gauge(
     "fundwatch_model_leads_per_day", "Days above the threshold, a day, among those compared", "job", model=MODELS
 )
 MODEL_CHECKED = _gauge("fundwatch_model_drift_checked_timestamp_seconds", "Unix time of the comparison", "job")
+
+# -- replays, run by hand ---------------------------------------------------------------------------------------------
+
+REPLAY_EVENTS = _counter(
+    "fundwatch_replay_events_total", "Events judged (fundwatch replay --metrics)", "replay", variant=VARIANTS
+)
+REPLAY_ALERTS = _counter(
+    "fundwatch_replay_alerts_total", "Alerts open at the end", "replay", variant=VARIANTS, detector=ALERTED
+)
+REPLAY_PROGRESS = _gauge("fundwatch_replay_progress_ratio", "Share of the events judged", "replay", slot=VARIANTS)
+REPLAY_SPEED = _gauge(
+    "fundwatch_replay_speed_ratio", "Seconds of business time judged in one of wall clock", "replay", slot=VARIANTS
+)
 
 # -- servers --------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,9 @@ from random import Random
 from typing import Any, ClassVar
 
 import pytest
+from click.testing import CliRunner
 from msgspec.structs import replace
+from prometheus_client.parser import text_string_to_metric_families
 
 from detectors.case import at, reversal, settlement
 from detectors.catalogue import DETECTORS
@@ -28,6 +30,7 @@ from replay.run import Run, replay_files
 from replay.scoreboard import Scoreboard, read_labels, score
 from replay.simulate.city import Plan
 from replay.simulate.simulation import write
+from stream_app.commands.history import replay as replay_command
 
 WORLDS = Path(__file__).parents[2] / "shared" / "worlds"
 SHOP = "P33020310315"
@@ -320,3 +323,25 @@ def test_the_frauds_of_a_recorded_world_are_found_and_no_decoy_is_broken(world: 
     board = scored(world.alerts, world.labels)
     assert [case.case_id for case in board.missed] == ["F0036-ghost_bed_absence"]
     assert [alarm.decoy for alarm in board.decoy_alarms] == []
+
+
+def test_a_replay_shows_what_it_did_to_prometheus(city: City, tmp_path: Path) -> None:
+    shown = tmp_path / "replay.prom"
+    asked = CliRunner().invoke(replay_command, [str(city.recording), "--metrics", str(shown), "--json"])
+    assert asked.exit_code == 0, asked.output
+    summary = json.loads(asked.stdout)
+    told = {
+        (
+            one.name,
+            one.labels.get("variant") or one.labels["slot"],
+            *filter(None, [one.labels.get("detector")]),
+        ): one.value
+        for family in text_string_to_metric_families(shown.read_text())
+        for one in family.samples
+    }
+    assert told["fundwatch_replay_events_total", "baseline"] == summary["events"]
+    assert ("fundwatch_replay_events_total", "candidate") not in told  # its own replay tells it, in a file beside
+    assert told["fundwatch_replay_progress_ratio", "baseline"] == 1
+    assert told["fundwatch_replay_speed_ratio", "baseline"] > 1
+    alerts = {name[1:]: value for name, value in told.items() if name[0] == "fundwatch_replay_alerts_total" and value}
+    assert alerts == {("baseline", detector): count for detector, count in summary["by_detector"].items()}

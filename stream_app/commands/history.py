@@ -13,7 +13,11 @@ import msgspec
 from detectors.event import CHINA
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
     from replay.compare import Told
+    from replay.run import Progress, Summary
     from replay.simulate.simulation import Simulation
 
 DIFFERENT = 3  # exit code
@@ -172,6 +176,11 @@ def _tell_of(simulation: "Simulation", out: Path) -> None:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A model, or a registry of models: instead of the settings'.",
 )
+@click.option(
+    "--metrics",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write how far it is, and what it finds, for Prometheus' textfile collector.",
+)
 @json_option
 def replay(
     files: tuple[str, ...],
@@ -184,6 +193,7 @@ def replay(
     orgs: tuple[str, ...],
     rules: Path | None,
     model: Path | None,
+    metrics: Path | None,
     as_json: bool,
 ) -> None:
     """Judge recordings again in this process: no Kafka, and no live state is touched.
@@ -206,7 +216,7 @@ def replay(
     book = read_rules(rules or settings.rules.file, model or settings.model.dir)
 
     try:
-        with _progress("events", None) as on_events:
+        with _replaying(metrics, candidate=rules is not None or model is not None) as (on_progress, on_end):
             summary = replay_files(
                 files,
                 archive=archive,
@@ -217,8 +227,9 @@ def replay(
                 persons=frozenset(persons),
                 orgs=frozenset(orgs),
                 rules=book,
-                on_events=on_events,
+                on_progress=on_progress,
             )
+            on_end(summary)
     except OSError as error:
         raise click.ClickException(str(error)) from None
     _print(summary, summary.in_words(), as_json)
@@ -340,6 +351,33 @@ def _print(result: msgspec.Struct, words: str, as_json: bool) -> None:
         click.echo(msgspec.json.format(msgspec.json.encode(result), indent=2))
     else:
         click.echo(words)
+
+
+@contextmanager
+def _replaying(
+    metrics: Path | None, *, candidate: bool
+) -> "Iterator[tuple[Callable[[Progress], None], Callable[[Summary], None]]]":
+    """Told of each step, and of the end: a bar on stderr where that is a terminal, and a file where one is wanted."""
+    from stream_app.replaying import Shown
+
+    shown = Shown(metrics, candidate=candidate) if metrics else None
+    with _bar() as (bar, task):
+
+        def on_progress(progress: "Progress") -> None:
+            bar.update(task, completed=progress.events, total=progress.total)
+            if shown:
+                shown.show(progress)
+
+        yield on_progress, shown.end if shown else lambda summary: None
+
+
+@contextmanager
+def _bar() -> "Iterator[tuple[Bar, TaskID]]":
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
+        yield bar, bar.add_task("events", total=None)
 
 
 @contextmanager

@@ -132,7 +132,7 @@ def _waits(reader: httpx.Client, store: Store) -> Iterator[Figure]:
         "a subject searched for": f"/?q={quote(other.subject_id[-6:])}",
         "a week, above 50,000 yuan": f"/?since={one.last_seen:%Y-%m-%d}&until={one.last_seen:%Y-%m-%d}&least=50000",
         "all states, newest first": "/?status=open&status=snoozed&status=withdrawn&order=newest",
-        "more of the list": f"/rows?after={after}",
+        "more of the list": f"/rows?order=newest&after={after}",
         "the filters with counts": "/rail?level=red",
         "a lead beside the list": f"{subject}/panel",
         "a lead's page": subject,
