@@ -52,109 +52,127 @@ _read_verdict = msgspec.json.Decoder(Verdict).decode
 
 def run_worker(settings: Settings) -> None:
     """Judge and keep until told to stop. Raises SystemExit with the exit code."""
-    app = transport.make_app(settings)
-    thread = ThreadPoolExecutor(1, "judge")
-    health = Status("worker", "keeper")
-    health.lacks("partitions", "none is assigned yet")
-    line = insist_now(lambda: Line(settings, health), health, "worker")  # a cluster is asked for its nodes at once
-    line.check()
-    store = Store.open(settings.store.url)
-    status.serve(health, settings.metrics.host, settings.metrics.port)
-    heard = {"at": time.monotonic()}
-    keeping = asyncio.Lock()
-    lags = Lags()
-    dog = Watchdog()
+    worker = Worker(settings)
+    status.serve(worker.health, settings.metrics.host, settings.metrics.port)
+    _set_aside()
+    gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
+    log.info("worker.starting")
+    try:
+        transport.run(worker.app)
+    finally:
+        worker.close()
 
-    async def watch(stream: faust.Stream[Batch]) -> None:
-        async for piece in in_order(stream, lags):
-            heard["at"] = float("inf")  # at work, however long a server is away
-            await insist(thread, health, partial(line.process, piece.arrivals))
+
+class Worker:
+    """What one process does side by side: watch events, keep verdicts, publish alerts, and look after itself."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.app = transport.make_app(settings)
+        self.health = Status("worker", "keeper")
+        self.health.lacks("partitions", "none is assigned yet")
+        self._settings = settings
+        self._thread = ThreadPoolExecutor(1, "judge")
+        # a cluster is asked for its nodes at once
+        self._line = insist_now(lambda: Line(settings, self.health), self.health, "worker")
+        self._line.check()
+        self._store = Store.open(settings.store.url)
+        self._heard_at = time.monotonic()  # in the future while at work, however long a server is away
+        self._keeping = asyncio.Lock()
+        self._lags = Lags()
+        self._dog = Watchdog()
+        self._enlist()
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._store.close()
+
+    def _enlist(self) -> None:
+        app = self.app
+        # Faust's own annotations name the stream's protocol, which lacks noack()
+        app.agent(transport.batch_topic(app, *topics.EVENTS), name="watch")(self.watch)  # type: ignore[arg-type]
+        app.agent(transport.batch_topic(app, topics.VERDICTS), name="keep")(self.keep)  # type: ignore[arg-type]
+        app.task(self.publish)
+        app.timer(IDLE_S)(self.idle)
+        app.timer(FORGET_S)(self.forget)
+        app.timer(SAMPLE_S)(self.sample)
+        app.timer(WATCH_S)(self.watch_over)
+        app.on_partitions_assigned.connect(self.count_rebalance)
+
+    async def watch(self, stream: faust.Stream[Batch]) -> None:
+        """Judge what comes, and only then acknowledge it."""
+        async for piece in in_order(stream, self._lags):
+            self._heard_at = float("inf")
+            await insist(self._thread, self.health, partial(self._line.process, piece.arrivals))
             for acknowledge in piece.finished:
                 acknowledge()
-            lags.done(piece.arrivals)
-            heard["at"] = time.monotonic()
+            self._lags.done(piece.arrivals)
+            self._heard_at = time.monotonic()
 
-    async def keep(stream: faust.Stream[Batch]) -> None:
-        async for some in together(stream, lags):
-            async with keeping:
-                await asyncio.to_thread(_keep, store, health, [fetched.batch for fetched in some])
+    async def keep(self, stream: faust.Stream[Batch]) -> None:
+        """Store what was said, by this worker or another."""
+        async for some in together(stream, self._lags):
+            async with self._keeping:
+                await asyncio.to_thread(_keep, self._store, self.health, [fetched.batch for fetched in some])
             for batch, acknowledge in some:
                 acknowledge()
-                lags.kept(batch)
+                self._lags.kept(batch)
 
-    async def publish() -> None:
+    async def publish(self) -> None:
+        """Tell other systems of alerts, as long as no other worker does."""
         holder = f"{os.getpid()}-{uuid4().hex[:8]}"
         while True:
-            send = partial(_publish, producer_of(settings))
+            send = partial(_publish, producer_of(self._settings))
             try:
-                await publish_forever(store, send, holder=holder, on_away=_store_is_away)
+                await publish_forever(self._store, send, holder=holder, on_away=_store_is_away)
             except (TimeoutError, NotDelivered, KafkaException) as error:
                 log.warning("kafka.away", why=str(error)[:300], todo="alerts that wait go out when it is back")
                 await asyncio.sleep(IDLE_S)
 
-    async def idle() -> None:
-        if not keeping.locked():
-            health.beat("keeper")
-        if time.monotonic() - heard["at"] > IDLE_S:
-            await insist(thread, health, line.idle)
+    async def idle(self) -> None:
+        """Somebody else may have moved the time on."""
+        if not self._keeping.locked():
+            self.health.beat("keeper")
+        if time.monotonic() - self._heard_at > IDLE_S:
+            await insist(self._thread, self.health, self._line.idle)
 
-    async def forget() -> None:
-        await insist(thread, health, line.forget)
+    async def forget(self) -> None:
+        await insist(self._thread, self.health, self._line.forget)
         _set_aside()
 
-    async def sample() -> None:
-        assigned = app.consumer.assignment()
+    async def sample(self) -> None:
+        """Look at what metrics and health tell."""
+        assigned = self.app.consumer.assignment()
         if assigned:
-            health.has("partitions")
+            self.health.has("partitions")
         else:
-            health.lacks(
-                "partitions", "none is assigned: the group may be sharing them out, or has more workers than work"
-            )
-        lags.show(assigned)
-        await asyncio.to_thread(line.sample)
+            why = "none is assigned: the group may be sharing them out, or has more workers than work"
+            self.health.lacks("partitions", why)
+        self._lags.show(assigned)
+        await asyncio.to_thread(self._line.sample)
 
-    async def on_assigned(*_: object, **__: object) -> None:
+    async def count_rebalance(self, *_: object, **__: object) -> None:
         metrics.REBALANCES.inc()
 
-    async def watch_over() -> None:
-        consumer = cast(transport.Consumer, app.consumer)  # ours, whatever Faust declares
-        if heard["at"] == float("inf"):
+    async def watch_over(self) -> None:
+        """End the process if it reads nothing of what waits for it."""
+        consumer = cast(transport.Consumer, self.app.consumer)  # ours, whatever Faust declares
+        if self._heard_at == float("inf"):
             return  # at work, perhaps on what waits for a server that is away
         assigned = [tp for tp in consumer.assignment() if tp.topic in topics.EVENTS]
-        waiting = await asyncio.to_thread(
-            watchdog.behind, settings.kafka, [(tp.topic, tp.partition) for tp in assigned]
-        )
+        places = [(tp.topic, tp.partition) for tp in assigned]
+        waiting = await asyncio.to_thread(watchdog.behind, self._settings.kafka, places)
         for tp in assigned:
             if consumer.has_in_hand(tp):
                 waiting.pop((tp.topic, tp.partition), None)
-        if dog.is_stuck(waiting):
-            partitions = sorted(f"{topic}/{number}" for topic, number in waiting)
+        if self._dog.is_stuck(waiting):
             log.critical(
                 "worker.reads_nothing",
-                partitions=partitions,
+                partitions=sorted(f"{topic}/{number}" for topic, number in waiting),
                 reading=consumer.reading(tp for tp in assigned if (tp.topic, tp.partition) in waiting),
                 tasks=watchdog.where_tasks_stand(),
                 todo="ends, to be started again",
             )
             os._exit(1)  # an orderly stop would wait for what is stuck
-
-    # Faust's own annotations name the stream's protocol, which lacks noack()
-    app.agent(transport.batch_topic(app, *topics.EVENTS), name="watch")(watch)  # type: ignore[arg-type]
-    app.agent(transport.batch_topic(app, topics.VERDICTS), name="keep")(keep)  # type: ignore[arg-type]
-    app.task(publish)
-    app.timer(IDLE_S)(idle)
-    app.timer(FORGET_S)(forget)
-    app.timer(SAMPLE_S)(sample)
-    app.on_partitions_assigned.connect(on_assigned)
-    app.timer(WATCH_S)(watch_over)
-    _set_aside()
-    gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
-    log.info("worker.starting")
-    try:
-        transport.run(app)
-    finally:
-        thread.shutdown(wait=False, cancel_futures=True)
-        store.close()
 
 
 def _set_aside() -> None:

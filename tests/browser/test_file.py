@@ -14,7 +14,7 @@ from alerts.store import Store
 from tests.browser import leads
 from tests.browser.chromium import OFFICE, PHONE, chromium, grave
 from tests.browser.site import made_template, now, serving, store_in, tell
-from tests.browser.test_work import HERE, LEAD, Office, choose, send, stands
+from tests.browser.test_work import HERE, LEAD, Office, choose, dispatch, send
 from tests.test_work import PEOPLE, record
 
 PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
@@ -67,12 +67,7 @@ def test_papers_are_handed_in_read_and_withdrawn_a_notice_is_written_and_the_aud
     chen.locator("#note-screen").fill("13张卡7分钟内刷完")
     send(chen, "初审通过")
     fang.reload()
-    choose(fang, "复审并派发")
-    fang.get_by_label("核查人员1").select_option("gao")
-    fang.get_by_label("核查人员2").select_option("hou")
-    fang.locator("#note-dispatch").fill("调监控，核对票据")
-    send(fang, "复审并派发")
-    stands(fang, "已派发")
+    dispatch(fang, "调监控，核对票据")
 
     gao = office.at("gao")
     unfold(gao, "papers", "上传材料")

@@ -99,6 +99,16 @@ def stands(page: Page, state: str) -> None:
     expect(page.locator(".work .stand b")).to_have_text(state)
 
 
+def dispatch(page: Page, note: str) -> None:
+    """The reviewer sends two officers."""
+    choose(page, "复审并派发")
+    page.get_by_label("核查人员1").select_option("gao")
+    page.get_by_label("核查人员2").select_option("hou")
+    page.locator("#note-dispatch").fill(note)
+    send(page, "复审并派发")
+    stands(page, "已派发")
+
+
 def test_a_lead_is_screened_reviewed_checked_by_two_found_settled_and_archived(office: Office) -> None:
     chen, fang = office.at("chen"), office.at("fang")
     choose(chen, "初审通过")
@@ -108,12 +118,7 @@ def test_a_lead_is_screened_reviewed_checked_by_two_found_settled_and_archived(o
     expect(chen.locator(".work")).to_contain_text("您现在无可办事项")
 
     fang.reload()
-    choose(fang, "复审并派发")
-    fang.get_by_label("核查人员1").select_option("gao")
-    fang.get_by_label("核查人员2").select_option("hou")
-    fang.locator("#note-dispatch").fill("调监控，核对票据")
-    send(fang, "复审并派发")
-    stands(fang, "已派发")
+    dispatch(fang, "调监控，核对票据")
 
     gao, hou = office.at("gao"), office.at("hou")
     choose(gao, "开始核查")
@@ -200,12 +205,7 @@ def test_a_tip_off_is_entered_screened_and_dispatched_and_its_number_stays_off_t
     expect(fang.locator(".item")).to_have_count(1)
     expect(fang.locator(".item")).to_contain_text("来源：投诉举报")
     fang.goto(chen.url)
-    choose(fang, "复审并派发")
-    fang.get_by_label("核查人员1").select_option("gao")
-    fang.get_by_label("核查人员2").select_option("hou")
-    fang.locator("#note-dispatch").fill("到店查监控")
-    send(fang, "复审并派发")
-    stands(fang, "已派发")
+    dispatch(fang, "到店查监控")
     fang.get_by_role("button", name="查看登记号").click()
     expect(fang.locator("#main")).to_contain_text("登记第90817号")
 
