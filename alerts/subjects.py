@@ -73,9 +73,8 @@ def _leads(store: Store, subject: Subject, areas: tuple[str, ...]) -> Sequence[L
 
 
 def _points(store: Store, subject: Subject, areas: Sequence[str]) -> list[Taken]:
-    kind = "cashier" if subject.kind == "till" else subject.kind
-    name = subject.id.partition("/")[2] if subject.kind == "till" else subject.id
-    return ledger(store, kind, name, areas=areas) if kind in LEDGERS else []
+    """A till holds none: whose they are is said by name, and that of a cashier is not a till's."""
+    return ledger(store, subject.kind, subject.id, areas=areas) if subject.kind in LEDGERS else []
 
 
 def points_since(points: Iterable[Taken], since: datetime) -> int:

@@ -10,7 +10,8 @@ from alerts.keeper import keep
 from alerts.ledgers import balances
 from alerts.life import Asked, Kind, Measure, Name
 from alerts.store import Store
-from detectors.finding import Lead
+from alerts.subjects import dossier
+from detectors.finding import Lead, Subject
 from tests.browser.leads import verdicts
 from tests.leads import NOON, lead
 from tests.test_casework import PEOPLE, record
@@ -62,3 +63,13 @@ def test_a_year_without_points_says_so_and_a_stranger_learns_nothing(office: Off
     assert (page.status_code, "今年还没有记分" in page.text) == (200, True)
     assert office.client("fang").get("/api/v1/ledgers").json() == {"full": 12, "balances": []}
     assert httpx.get(f"{office.address}/api/v1/ledgers").status_code == 401
+
+
+def test_a_till_holds_no_points_whatever_cashier_has_a_name_like_its(store: Store) -> None:
+    keep(store, list(verdicts([ONE])), NOON)
+    for name, role in PEOPLE.items():
+        record(store, name, role)
+    give(store, ONE, ("cashier", "T1", 10))
+    found = dossier(store, Subject("till", "P33010210007/T1"))
+    assert found is not None
+    assert found.points == ()

@@ -12,6 +12,7 @@ from fastapi.responses import Response
 
 from alerts.casework import Taken, recovered_fen
 from alerts.deadlines import CHINA
+from alerts.life import LEDGERS as HOLD_POINTS
 from alerts.outcomes import CONFIRMED
 from alerts.store import Note
 from alerts.subjects import Case, Dossier, dossier, points_since
@@ -144,7 +145,7 @@ def subject_page(told: Dossier, words: Words, memory: str) -> SubjectPage:
         facts=list(_facts(told, words)),
         past=pictures.past(told.cases, words),
         points=pictures.points(told.points, words),
-        holds_points=subject.kind in ("org", "doctor", "till"),
+        holds_points=subject.kind in HOLD_POINTS,
         cases=[_line(case, words) for case in told.cases],
         memory=memory,
     )

@@ -358,7 +358,7 @@ def _replaying(
     metrics: Path | None, *, candidate: bool
 ) -> "Iterator[tuple[Callable[[Progress], None], Callable[[Summary], None]]]":
     """Told of each step, and of the end: a bar on stderr where that is a terminal, and a file where one is wanted."""
-    from stream_app.replaying import Shown
+    from stream_app.commands.replaying import Shown
 
     shown = Shown(metrics, candidate=candidate) if metrics else None
     with _bar() as (bar, task):
