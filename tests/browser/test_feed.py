@@ -243,7 +243,9 @@ def test_the_keys_do_what_the_bar_says(page: Page) -> None:
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
     page.keyboard.press("j")
+    expect(chosen).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("/alerts/"))  # until it is loaded: its keys are a script's
     page.keyboard.press("Escape")
