@@ -1,7 +1,8 @@
 """Every detector gets its say, again whenever its unit turns out otherwise."""
 
+import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -13,7 +14,7 @@ from detectors.file import Fallen, File, Home
 from detectors.finding import Lead, Period, UnitId, Verdict
 from detectors.lead import lead_of
 from detectors.ledger import DESK, LEDGERS, PERSON, Filed, Ledger, Place, filed
-from detectors.memory import Memory, Missing, View, Wake
+from detectors.memory import Memory, Missing, Named, View
 from detectors.rules import Edition, Rules, rulebook
 from detectors.unit import HOUR, Span, Touched, Unit, day_end, day_start
 
@@ -100,9 +101,6 @@ class Watch(NamedTuple):
     cells: Callable[[Any, File], Iterable[str]]
 
 
-Named = tuple[str, str, str]  # a UnitId; as a plain tuple it is made several times as fast, and most are named before
-
-
 class Route(NamedTuple):
     """Whom an event of some kind concerns that lies in a file of some ledger."""
 
@@ -131,6 +129,7 @@ class Route(NamedTuple):
 
 
 NOTHING: frozenset[Place] = frozenset()
+Waiting = defaultdict[datetime, set[Named]]  # units by when they are to be judged again
 Routes = tuple[Route | None, Route | None]  # to be judged at once, and when the event's day is over
 NOBODY: Routes = (None, None)
 HOMES = (PERSON, DESK)
@@ -234,7 +233,9 @@ class Judge:
         if news := list(dict.fromkeys(self._news(view))):
             later = self.memory.remember(news)
             told, more = self._touched(later.entered, later)
-            self._judge([(told, later), (units - told, view)], wakes + more)
+            for at, waiting in more.items():
+                wakes[at] |= waiting
+            self._judge([(told, later), (units - told, view)], wakes)
         else:
             self._judge([(units, view)], wakes)
 
@@ -280,10 +281,10 @@ class Judge:
             self.memory.woken(due)
             if crashed:  # its wake is kept, but must not hold up the others
                 now = self.memory.remember(()).now
-                self.memory.conclude({}, (), [Wake(now + HOUR, unit) for unit in crashed])
+                self.memory.conclude({}, (), {now + HOUR: crashed})
         return len(due) == at_once
 
-    def _touched(self, entered: Filed, view: View) -> tuple[set[UnitId], list[Wake]]:
+    def _touched(self, entered: Filed, view: View) -> tuple[set[UnitId], Waiting]:
         """The units that can see these rows: late or not, told for the first time or again.
 
         Those to be judged now, and those that wait for the end of the row's day.
@@ -291,7 +292,7 @@ class Judge:
         before = view.before
         units: set[Named] = set()
         late: set[Named] = set()
-        by_day: defaultdict[datetime, set[Named]] = defaultdict(set)  # when it ends
+        by_day: Waiting = defaultdict(set)
         for ledger, files in entered.items():
             routes, name = self._routes[ledger], ledger.name
             for key, rows in files.items() if routes else ():
@@ -308,10 +309,9 @@ class Judge:
         # a late one may lead a unit to rows elsewhere whose day is not over, and which could not know of the unit
         if late:
             by_day[day_end(before)] |= late
-        wakes = [Wake(end, UnitId._make(unit)) for end, waiting in by_day.items() for unit in waiting]
-        return set(map(UnitId._make, units)), wakes
+        return set(map(UnitId._make, units)), by_day
 
-    def _judge(self, asked: Sequence[tuple[Iterable[UnitId], View]], later: Iterable[Wake] = ()) -> set[UnitId]:
+    def _judge(self, asked: Sequence[tuple[Iterable[UnitId], View]], wakes: Waiting | None = None) -> set[UnitId]:
         """Publish what is to be said of these units, each by its own view. Returns those whose detector raised."""
         crashed: set[UnitId] = set()
         found: list[Verdict] = []
@@ -324,13 +324,16 @@ class Judge:
                     else:
                         answers[unit] = answer
             said = {unit: (a.ticket, a.read) for unit, a in answers.items() if a.leads}
-            wakes = [*(Wake(a.wake, unit) for unit, a in answers.items() if a.wake), *later]
+            waking: Waiting = wakes or defaultdict(set)
+            for unit, a in answers.items():
+                if a.wake:
+                    waking[a.wake].add(unit)
             silent = [unit for unit, a in answers.items() if not a.leads]
-            grown, spoken = self.memory.conclude(said, silent, wakes)
+            grown, spoken = self.memory.conclude(said, silent, waking)
             found += [Verdict(unit, answers[unit].ticket, answers[unit].leads) for unit in said if unit not in grown]
             found += [Verdict(unit, answers[unit].ticket, ()) for unit in silent if unit in spoken]
             # somebody added to what a finding rests on: by a later ticket it is said as it now stands
-            asked, later = [(grown, self.memory.remember(()))] if grown else [], ()
+            asked, wakes = [(grown, self.memory.remember(()))] if grown else [], None
         if found:
             self.publish(found)
         return crashed
@@ -339,13 +342,13 @@ class Judge:
         waiting = sorted(units)
         nothing = Answer((), None, view.ticket, NOTHING)  # nearly all of them say it
         while waiting:
-            lacking: dict[UnitId, Sequence[Place]] = {}
+            lacking: dict[UnitId, Collection[Place]] = {}
             for unit in waiting:
                 try:
                     answer = self._measured(unit, view) if self._on_judged else self._answer(unit, view)
                     yield unit, answer or nothing
-                except Missing as missing:
-                    lacking[unit] = missing.places
+                except Missing:
+                    lacking[unit] = self._lacked_by(unit, view)
                 except Exception as crash:  # noqa: BLE001 - the one place: a detector that raises silences nobody else
                     self.on_crash(unit, crash)
                     yield unit, None
@@ -366,6 +369,31 @@ class Judge:
         if not found:
             return Answer((), wake, view.ticket, NOTHING) if wake else None
         return Answer(tuple(one.lead for one in found), wake, view.ticket, self._read_by(unit, view))
+
+    def _lacked_by(self, unit: UnitId, view: View) -> set[Place]:
+        """What is to be fetched for a unit: judged as if all of that were empty, since what it would say is not heard.
+
+        So that all is fetched together that it does not find by what it lacks.
+        """
+        lacked: set[Place] = set()
+
+        def file(place: Place) -> File:
+            try:
+                return view.file(place)
+            except Missing as missing:
+                lacked.update(missing.places)
+                return Home()
+
+        def fact(place: Place) -> Sequence[Any]:
+            try:
+                return view.fact(place)
+            except Missing as missing:
+                lacked.update(missing.places)
+                return ()
+
+        with contextlib.suppress(Exception):
+            find(self._rules.of(unit.detector), unit, replace(view, file=file, fact=fact))
+        return lacked
 
     def _read_by(self, unit: UnitId, view: View) -> frozenset[Place]:
         """All files and facts that a unit looks at: judged once more, since judging is pure and findings are rare.

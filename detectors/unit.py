@@ -22,7 +22,6 @@ from detectors.event import (
 from detectors.file import File
 from detectors.finding import Period
 from detectors.ledger import Ledger, Place
-from detectors.memory import Missing
 from detectors.month import month_of
 
 E = TypeVar("E", bound=Event)
@@ -273,19 +272,6 @@ class Unit:
         if kind not in link.reads:
             raise LookupError(f"{kind.__name__} is not among the kinds that this link declared")
         return self._look((link.ledger.name, key)).rows(kind, since, min(until, self.horizon))
-
-    def look_many(self, link: Link[Any], kind: type[E], keys: Iterable[str]) -> dict[str, list[E]]:
-        """The same of several files, which are then fetched together."""
-        found: dict[str, list[E]] = {}
-        lacking: list[Place] = []
-        for key in keys:
-            try:
-                found[key] = self.look(link, kind, key)
-            except Missing as missing:
-                lacking += missing.places
-        if lacking:
-            raise Missing(*lacking)
-        return found
 
     def fact(self, kind: type[R], key: str, at: datetime) -> R | None:
         """The reference record that holds at business time ``at``; None if nothing is known.

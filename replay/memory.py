@@ -10,7 +10,7 @@ from detectors.event import EVER, Record
 from detectors.file import Fallen, File, Home
 from detectors.finding import UnitId
 from detectors.ledger import DESK, PERSON, Ledger, Place, filed
-from detectors.memory import View, Wake, with_record
+from detectors.memory import Named, View, Wake, Wakes, with_record
 from detectors.unit import places_of
 from detectors.wire import seal_of
 
@@ -43,8 +43,8 @@ class Memory:
         self._now = EVER
         self._ticket = 0
         self._moments: list[datetime] = []  # a heap
-        self._wakes: dict[datetime, set[UnitId]] = {}  # by moment
-        self._taken: set[Wake] = set()  # until ``woken``
+        self._wakes: dict[datetime, set[Named]] = {}
+        self._taken: dict[datetime, set[Named]] = {}  # until ``woken``
         self._spoke: set[UnitId] = set()
 
     def remember(self, rows: Sequence[Any]) -> View:
@@ -80,17 +80,16 @@ class Memory:
         """Nothing is ever missing here."""
 
     def conclude(
-        self, said: Mapping[UnitId, tuple[int, Collection[Place]]], silent: Iterable[UnitId], wakes: Iterable[Wake]
+        self, said: Mapping[UnitId, tuple[int, Collection[Place]]], silent: Iterable[UnitId], wakes: Wakes
     ) -> tuple[set[UnitId], set[UnitId]]:
         spoken = self._spoke.intersection(silent)
         self._spoke.update(said)
-        for wake in wakes:
-            if wake not in self._taken:
-                units = self._wakes.get(wake.at)
-                if units is None:
-                    units = self._wakes[wake.at] = set()
-                    heappush(self._moments, wake.at)
-                units.add(wake.unit)
+        for at, units in wakes.items():
+            if new := units - self._taken[at] if at in self._taken else units:
+                if at not in self._wakes:
+                    self._wakes[at] = set()
+                    heappush(self._moments, at)
+                self._wakes[at] |= new
         return set(), spoken
 
     def due(self, limit: int) -> list[Wake]:
@@ -101,9 +100,10 @@ class Memory:
             if rest := units[limit - len(found) :]:
                 self._wakes[at] = set(rest)
                 heappush(self._moments, at)
-            found += [Wake(at, unit) for unit in units[: limit - len(found)]]
-        self._taken.update(found)
+            taken = units[: limit - len(found)]
+            self._taken[at] = set(taken)
+            found += [Wake(at, UnitId._make(unit)) for unit in taken]
         return found
 
     def woken(self, wakes: Iterable[Wake]) -> None:
-        self._taken.difference_update(wakes)
+        self._taken.clear()

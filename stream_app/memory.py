@@ -37,7 +37,7 @@ from detectors.event import CHINA, EVER, Record
 from detectors.file import Fallen, File, Home
 from detectors.finding import UnitId
 from detectors.ledger import CODE, DESK, LEDGERS, PERSON, VISIT, Ledger, Place, filed
-from detectors.memory import Missing, View, Wake, with_record
+from detectors.memory import Missing, Named, View, Wake, Wakes, with_record
 from detectors.unit import places_of
 from detectors.wire import seal_of
 from stream_app import metrics
@@ -50,6 +50,7 @@ TICK_LEASE_MS = 10_000
 MOST_DUE, FEWEST_DUE = 100_000, 50  # wakes taken at a time
 MOST_WAKES = 200_000  # that a worker knows to be kept already
 MOST_FILES = 200_000  # in each of two generations of a worker's replica
+NO_UNITS: frozenset[Named] = frozenset()
 HOMES = (PERSON.name, DESK.name)
 LONG = timedelta(days=100)  # rows that are kept so long are pressed: 98 % of a memory that is full
 WHOLE = (VISIT.name, CODE.name)  # forgotten as a whole: judged as a whole, however long they last
@@ -91,7 +92,7 @@ if #subjects > 0 then
     end
 end
 local due = redis.call('ZRANGE', p .. ':due', 0, 0, 'WITHSCORES')[2] or ''
-return {ticket, string.format('%.0f', top), others, news, floor, due, state[2] or '0'}
+return {ticket, string.format('%.0f', top), others, news, floor, due, state[2] or '0', string.format('%.0f', foreign)}
 """
 
 # ARGV: prefix, blob {said [unit, ticket, [files]], silent [unit], wakes [member, score]}
@@ -170,7 +171,7 @@ class Memory:
         self._facts: dict[Place, list[Record]] = {}
         self._news_seen = 0
         self._due_at = 0
-        self._waking: set[Wake] = set()  # kept in Redis, and not due when that was last seen
+        self._waking: dict[datetime, set[Named]] = {}  # kept in Redis, and not due when that was last seen
 
     def remember(self, rows: Sequence[Any]) -> View:
         seen_now = EVER
@@ -222,34 +223,43 @@ class Memory:
             self._trip(dict(some), 0, [_name(place) for place, _ in some])
 
     def fetch(self, view: View, places: Iterable[Place]) -> None:
-        lacking = [place for place in places if not self._has(place, view.ticket)]
+        lacking = [place for place in places if _lacks(view, place)]
         if lacking:
             self._trip({place: (None if _is_fact(place) else self._file(place), []) for place in lacking}, 0)
 
-    def _has(self, place: Place, ticket: int) -> bool:
-        return place in self._facts if _is_fact(place) else self._file(place).seen >= ticket
-
     def conclude(
-        self, said: Mapping[UnitId, tuple[int, Collection[Place]]], silent: Iterable[UnitId], wakes: Iterable[Wake]
+        self, said: Mapping[UnitId, tuple[int, Collection[Place]]], silent: Iterable[UnitId], wakes: Wakes
     ) -> tuple[set[UnitId], set[UnitId]]:
         speaking, quiet = list(said), list(silent)
-        # a wake is taken only once it is due: whoever takes it later than that sees what we have remembered by now
-        wakes = [wake for wake in wakes if wake not in self._waking or micros(wake.at) <= self._now]
+        wakes = self._unknown(wakes)
         if not (speaking or quiet or wakes):
             return set(), set()
         blob = _blob(
             (
                 [(_text(unit), str(said[unit][0]), [*map(_name, said[unit][1])]) for unit in speaking],
                 [*map(_text, quiet)],
-                [(_unit((micros(wake.at), wake.unit)).decode(), str(micros(wake.at))) for wake in wakes],
+                list(_told(wakes)),
             )
         )
         grown, spoken = self._run("conclude", self._conclude, self._prefix, blob)
-        self._due_at = min([self._due_at, *(micros(wake.at) for wake in wakes)])
-        if len(self._waking) + len(wakes) > MOST_WAKES:
-            self._waking.clear()
-        self._waking.update(wakes)
+        self._due_at = min([self._due_at, *map(micros, wakes)])
+        self._know(wakes)
         return {speaking[i - 1] for i in grown}, {quiet[i - 1] for i in spoken}
+
+    def _unknown(self, wakes: Wakes) -> Wakes:
+        """Those to be kept in Redis.
+
+        A wake is taken only once it is due: whoever takes it later than that sees what we have remembered by now.
+        """
+        for at in [at for at in self._waking if micros(at) <= self._now]:
+            del self._waking[at]
+        return {at: new for at, units in wakes.items() if (new := units - self._waking.get(at, NO_UNITS))}
+
+    def _know(self, wakes: Wakes) -> None:
+        if sum(map(len, (*self._waking.values(), *wakes.values()))) > MOST_WAKES:
+            self._waking.clear()
+        for at, units in wakes.items():
+            self._waking.setdefault(at, set()).update(units)
 
     def due(self, limit: int) -> list[Wake]:
         if self._due_at > self._now:
@@ -294,7 +304,7 @@ class Memory:
             moment(self._now),
             moment(int(answer[6])),
             {},
-            _Reader(self._young, self._synced, ticket),
+            _Reader(self._young, self._file, min(ticket, int(answer[7]) + 1)),
             self._records,
         )
 
@@ -370,12 +380,6 @@ class Memory:
             self._young[place] = file
         return file
 
-    def _synced(self, place: Place, ticket: int) -> File:
-        file = self._file(place)
-        if file.seen < ticket:
-            raise Missing(place)
-        return file
-
     def _records(self, place: Place) -> Sequence[Record]:
         try:
             return self._facts[place]
@@ -418,19 +422,32 @@ class ServerChanged(RedisError):  # noqa: N818 - it says what happened
 
 
 class _Reader:
-    """Reads files as of a ticket, several times an event. A class rather than a closure: one is made for every batch.
+    """Reads files as they were when a ticket was taken, several times an event. A class: one is made for every batch.
 
-    young: where most of them are found.
+    young: where most of them are found. since: nobody else has written from this ticket on, and what was written here
+    is in the replica: a file that was seen then, or later, is whole. Raises Missing.
     """
 
-    __slots__ = ("_read", "_ticket", "_young")
+    __slots__ = ("_read", "_since", "_young")
 
-    def __init__(self, young: Mapping[Place, File], read: Callable[[Place, int], File], ticket: int) -> None:
-        self._young, self._read, self._ticket = young, read, ticket
+    def __init__(self, young: Mapping[Place, File], read: Callable[[Place], File], since: int) -> None:
+        self._young, self._read, self._since = young, read, since
 
     def __call__(self, place: Place) -> File:
         file = self._young.get(place)
-        return file if file is not None and file.seen >= self._ticket else self._read(place, self._ticket)
+        if file is None:
+            file = self._read(place)
+        if file.seen < self._since:
+            raise Missing(place)
+        return file
+
+
+def _lacks(view: View, place: Place) -> bool:
+    try:
+        view.fact(place) if _is_fact(place) else view.file(place)
+    except Missing:
+        return True
+    return False
 
 
 def _keep(file: File, row: Any) -> None:
@@ -470,6 +487,15 @@ def _is_fact(place: Place) -> bool:
 
 def _name(place: Place) -> str:
     return f"{place[0]}:{place[1]}"
+
+
+def _told(wakes: Wakes) -> Iterator[tuple[str, str]]:
+    """As members of a sorted set, with their scores."""
+    for at, units in wakes.items():
+        us = micros(at)
+        score = str(us)
+        for unit in units:
+            yield _unit((us, unit)).decode(), score
 
 
 def _text(unit: UnitId) -> str:

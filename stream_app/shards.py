@@ -28,7 +28,7 @@ from redis.retry import Retry
 from detectors.file import File
 from detectors.finding import UnitId
 from detectors.ledger import LEDGERS, Place
-from detectors.memory import View, Wake
+from detectors.memory import View, Wakes
 from stream_app.keys import ANY, Keys
 from stream_app.memory import (
     MOST_FILES,
@@ -42,7 +42,7 @@ from stream_app.memory import (
     _name,
     _Reader,
     _text,
-    _unit,
+    _told,
     micros,
     moment,
     strings,
@@ -139,7 +139,7 @@ class Sharded(Memory):
             moment(self._now),
             moment(int(home[6])),
             {},
-            _Reader(self._young, self._synced, ticket),
+            _Reader(self._young, self._file, ticket),
             self._records,
         )
 
@@ -179,20 +179,20 @@ class Sharded(Memory):
         return super()._file(place)
 
     def conclude(
-        self, said: Mapping[UnitId, tuple[int, Collection[Place]]], silent: Iterable[UnitId], wakes: Iterable[Wake]
+        self, said: Mapping[UnitId, tuple[int, Collection[Place]]], silent: Iterable[UnitId], wakes: Wakes
     ) -> tuple[set[UnitId], set[UnitId]]:
-        quiet, wakes = list(silent), list(wakes)
+        quiet = list(silent)
         if not (said or quiet or wakes):
             return set(), set()
         blob = _blob(
             (
                 [(_text(unit), str(ticket), []) for unit, (ticket, _) in said.items()],
                 [*map(_text, quiet)],
-                [(_unit((micros(wake.at), wake.unit)).decode(), str(micros(wake.at))) for wake in wakes],
+                list(_told(wakes)),
             )
         )
         _, spoken = self._run("conclude", self._conclude, self._prefix, blob)
-        self._due_at = min([self._due_at, *(micros(wake.at) for wake in wakes)])
+        self._due_at = min([self._due_at, *map(micros, wakes)])
         return self._whose_files_have_grown(said), {quiet[i - 1] for i in spoken}
 
     def _whose_files_have_grown(self, said: Mapping[UnitId, tuple[int, Collection[Place]]]) -> set[UnitId]:

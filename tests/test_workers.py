@@ -18,7 +18,7 @@ from detectors.event import OrgRecord, Presence, Record, Settlement, Swipe
 from detectors.finding import Level, Subject, UnitId
 from detectors.judge import Judge
 from detectors.ledger import BILLS, PERSON, WARD
-from detectors.memory import Wake
+from detectors.memory import Missing, Wake
 from detectors.unit import Day, Link
 from replay.memory import Memory as Dicts
 from replay.run import replay
@@ -143,7 +143,7 @@ def two_at_noon(redis) -> tuple[Memory, Memory]:
     mine, other = Memory(redis), Memory(redis)
     for memory in (mine, other):
         memory.remember([swipe("05 12:00")])
-    mine.conclude({}, (), [DUE])
+    mine.conclude({}, (), {DUE.at: {DUE.unit}})
     return mine, other
 
 
@@ -152,7 +152,7 @@ def test_what_is_asked_for_again_while_it_is_judged_is_judged_again(redis) -> No
     mine, other = two_at_noon(redis)
     taken = mine.due(10)
     other.remember([settlement("04 23:00")])
-    other.conclude({}, (), [DUE])
+    other.conclude({}, (), {DUE.at: {DUE.unit}})
     mine.woken(taken)
     assert (taken, other.due(10)) == ([DUE], [DUE])
     other.woken([DUE])
@@ -163,7 +163,7 @@ def test_what_is_asked_for_again_while_it_is_judged_is_judged_again(redis) -> No
 def test_whoever_was_overtaken_removes_nothing_and_takes_less_from_then_on(redis) -> None:
     mine, other = two_at_noon(redis)
     more = [DUE._replace(unit=UnitId("feed", f"A/{n}", "")) for n in range(299)]
-    mine.conclude({}, (), more)
+    mine.conclude({}, (), {DUE.at: {wake.unit for wake in more}})
     taken = mine.due(1_000)
     redis.delete("{fw}:ticking")  # as when the lease runs out
     other.remember(())
@@ -172,7 +172,7 @@ def test_whoever_was_overtaken_removes_nothing_and_takes_less_from_then_on(redis
     assert redis.zcard("{fw}:due") == 300
     other.woken(taken)
     assert redis.zcard("{fw}:due") == 0
-    mine.conclude({}, (), [DUE, *more])
+    mine.conclude({}, (), {DUE.at: {wake.unit for wake in (DUE, *more)}})
     mine.remember(())
     assert len(mine.due(1_000)) == 150
 
@@ -230,6 +230,41 @@ def test_a_record_corrected_while_a_lead_is_judged_loses_nothing(redis):
     for arrival in swipes:
         one.hear([arrival])
     assert said(table) == said(replay([[moved, *swipes]], [mirror, meddler], on_crash=rising))
+
+
+def test_what_nobody_else_has_written_since_is_not_read_again(redis) -> None:
+    redis.flushall()
+    mine, other = Memory(redis), Memory(redis)
+    place = (PERSON.name, "P")
+    for memory, swiped in ((mine, swipe("04 10:00")), (mine, swipe("04 11:00", person="Q"))):
+        view = memory.remember([swiped])
+    assert len(view.file(place).kinds[Swipe]) == 1
+    other.remember([swipe("04 12:00")])
+    view = mine.remember(())
+    with pytest.raises(Missing):
+        view.file(place)
+    mine.fetch(view, [place])
+    assert len(view.file(place).kinds[Swipe]) == 2
+
+
+class Asking(Mirror):
+    """Wants to know the institutions of five days ago, one after the other."""
+
+    def judge(self, unit):
+        for name in "ABCDE":
+            unit.fact(OrgRecord, name, unit.span.start)
+        return ()
+
+
+def test_what_a_unit_lacks_is_fetched_at_once(redis) -> None:
+    redis.flushall()
+    memory, fetched = Memory(redis), []
+    fetch = memory.fetch
+    memory.fetch = lambda view, places: fetch(view, fetched.append(places) or places)
+    asking = Asking(id="asking", of=PERSON, reads=frozenset({Swipe}), cell=Day())
+    one = Judge(memory=memory, detectors=[asking], publish=lambda verdicts: None, on_crash=rising)
+    one.hear([swipe("04 10:00")])
+    assert [len(places) for places in fetched] == [5]
 
 
 @settings(max_examples=40)

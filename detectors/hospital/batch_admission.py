@@ -302,7 +302,7 @@ def peers_of(unit: Unit, at: datetime) -> Iterator[Iterable[list[Admission]]]:
     record = unit.fact(OrgRecord, org, at)
     for group in record.groups if record else ():
         others = [peer.org for peer in unit.members(OrgRecord, group, at) if peer.org != org]
-        yield unit.look_many(ELSEWHERE, Admission, [f"{other}/{dept}" for other in others]).values()
+        yield [unit.look(ELSEWHERE, Admission, f"{other}/{dept}") for other in others]
 
 
 def left_on(unit: Unit, row: Admission) -> str:

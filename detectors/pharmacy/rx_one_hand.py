@@ -70,7 +70,7 @@ class RxOneHand:
         first = first_uses(unit)
         if len(first) < self.scripts:
             return
-        known = unit.look_many(SCRIPTS, Prescription, first)
+        known = {rx: unit.look(SCRIPTS, Prescription, rx) for rx in first}
         scripts = [Script(bill.happened_at, rx, bill, doctor_of(known[rx], bill.person)) for rx, bill in first.items()]
         if hands := list(self.hands(unit, scripts)):
             yield self.finding(unit, max(hands, key=lambda hand: (len(hand.scripts), hand.share)), hands)

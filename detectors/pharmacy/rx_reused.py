@@ -53,8 +53,8 @@ class RxReused:
         if unit.now <= max(bills[-1].happened_at for bills in repeated.values()) + LATEST:
             # whose bill of an earlier day comes only now may be a prescription of today: that is shown tomorrow
             unit.wake(day_end(unit.now))
-        told = unit.look_many(SCRIPTS, Settlement, repeated)
-        known = unit.look_many(SCRIPTS, Prescription, repeated)
+        told = {rx: unit.look(SCRIPTS, Settlement, rx) for rx in repeated}
+        known = {rx: unit.look(SCRIPTS, Prescription, rx) for rx in repeated}
         reused = {rx: again for rx in repeated if (again := self.again(unit, rx, told[rx], known[rx]))}
         if len(reused) >= self.scripts:
             yield self.finding(unit, reused, [bill for rx in reused for bill in here(unit, told[rx])])
