@@ -119,9 +119,15 @@ class Route(NamedTuple):
             if shuts is not None and not shuts.admits(file, reads):
                 continue
             for event in events:
-                new = [unit for cell in cells(event, file) if (unit := (detector, key, cell)) not in units]
-                if new and (shuts is None or shuts.opens(event, file, reads)):
-                    units.update(new)
+                opened = shuts is None
+                for cell in cells(event, file):
+                    unit = (detector, key, cell)
+                    if unit in units:
+                        continue
+                    if not opened and shuts and not shuts.opens(event, file, reads):
+                        break
+                    opened = True
+                    units.add(unit)
         for detector, led in self.links:
             for event in events:
                 for touched, cell in led(event, file, before):

@@ -17,7 +17,7 @@ from detectors.event import (
     Record,
     Settlement,
     SettlementReversal,
-    day_of,
+    ordinal_of,
 )
 from detectors.file import File
 from detectors.finding import Period
@@ -81,10 +81,11 @@ class Day:
 
     def touched(self, arrival: Any, file: File) -> Iterable[str]:
         moment = arrival.happened_at
-        first = day_of(moment)
+        first = ordinal_of(moment)
         if not self.before or file.last <= moment:
-            return _days(first, first)
-        return _days(first, min(day_of(moment + self.before), day_of(file.last)))
+            return (_day(first),)
+        last = min(ordinal_of(moment + self.before), ordinal_of(file.last))
+        return [_day(n) for n in range(first, last + 1)]
 
     def span(self, cell: str, file: File) -> Span:
         start = _midnight(cell)
@@ -119,27 +120,27 @@ class Month:
 
 
 @lru_cache(maxsize=4096)
-def _days(first: date, last: date) -> tuple[str, ...]:
-    return tuple((first + n * DAY).isoformat() for n in range((last - first).days + 1))
+def _day(ordinal: int) -> str:
+    return date.fromordinal(ordinal).isoformat()
 
 
 @lru_cache(maxsize=4096)
 def _midnight(day: str) -> datetime:
-    return _start_of(date.fromisoformat(day))
+    return _start_of(date.fromisoformat(day).toordinal())
 
 
 @lru_cache(maxsize=4096)
-def _start_of(day: date) -> datetime:
-    return datetime.combine(day, time(), CHINA)
+def _start_of(ordinal: int) -> datetime:
+    return datetime.combine(date.fromordinal(ordinal), time(), CHINA)
 
 
 def day_start(moment: datetime) -> datetime:
     """The midnight that begins its day, +08:00."""
-    return _start_of(day_of(moment))
+    return _start_of(ordinal_of(moment))
 
 
 def day_end(moment: datetime) -> datetime:
-    return day_start(moment) + DAY
+    return _start_of(ordinal_of(moment) + 1)
 
 
 @dataclass(frozen=True, slots=True)

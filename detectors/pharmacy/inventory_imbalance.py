@@ -27,8 +27,8 @@ E = TypeVar("E", bound=Event)
 
 def day_before(row: Any, shelf: File, now: datetime) -> Iterator[Touched]:
     """The month before, where a shortage that began on its last day is a day old only now. Any: a row of STOCK."""
-    before = month_of(row.happened_at - DAY)
-    if before.to is not None and before.to <= row.happened_at:
+    if day_of(row.happened_at).day == 1:
+        before = month_of(row.happened_at - DAY)
         for key in STOCK.keys[type(row)](row):
             yield Touched(key, before.name)
 
