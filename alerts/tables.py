@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA = "0008"  # the migration that makes these tables
+SCHEMA = "0009"  # the migration that makes these tables
 
 
 class Instant(TypeDecorator[datetime]):
@@ -357,6 +357,24 @@ ended_session = Table(
     metadata,
     Column("id", Plain, primary_key=True),
     Column("until", Instant, nullable=False),
+)
+
+# What institutions' bills and bedside checks come to (alerts/indicators.py); counted in the archive.
+indicator = Table(
+    "indicator",
+    metadata,
+    Column("org", Plain, primary_key=True),
+    Column("kind", Plain, primary_key=True),
+    Column("since", Date, primary_key=True),
+    Column("until", Date, nullable=False),  # the first day that is not in it
+    Column("area", Plain, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("of", BigInteger, nullable=False),
+    Column("cases", Integer, nullable=False),
+    Column("apart", Integer, nullable=False),
+    Column("target", Plain, nullable=False),  # as agreed; "" for none
+    Column("computed_at", Instant, nullable=False),
+    Index(None, "since"),
 )
 
 account = Table(

@@ -9,17 +9,20 @@ at least once: the same row may stand in two parts and is handed out once.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
-from detectors.event import day_of
+from detectors.event import Record, day_of
 from replay.recording import RecordingError
 
+Values = Mapping[str, str | datetime | list[str] | None]
 FETCHED = 1_000  # rows at a time
 MEMORY = "1GB"  # then sorting goes on in a temporary directory
 
@@ -45,6 +48,34 @@ def read_archive(
     wanted = {"since": since, "until": until, "person": person or None, "org": org or None}
     where = " and ".join(_CONDITION[name] for name, value in wanted.items() if value is not None)
     yield from _arrivals(days, where or "true", {name: value for name, value in wanted.items() if value is not None})
+
+
+def read_reference(root: str | Path, kind: type[Record]) -> Iterator[bytes]:
+    """Reference records of one kind, in the order of arrival. Raises RecordingError."""
+    parts = sorted(Path(root).glob("reference/part-*.parquet"))
+    yield from _arrivals(parts, "event_type = $kind", {"kind": str(kind.__struct_config__.tag)})
+
+
+def read_persons(root: str | Path, since: datetime, kinds: Sequence[str]) -> Iterator[list[bytes]]:
+    """Each person's events of these event_types since then, canonical bytes, each row once. Raises RecordingError."""
+    parts = _days(Path(root), since, None)
+    if not parts:
+        return
+    query = (
+        "select psn_no, canonical from read_parquet($files, hive_partitioning = false)"
+        " where psn_no is not null and list_contains($kinds, event_type) order by psn_no, canonical"
+    )
+    found = _rows(query, {"files": [str(part) for part in parts], "kinds": list(kinds)})
+    for _, some in groupby(found, key=itemgetter(0)):
+        yield list(dict.fromkeys(raw for _, raw in some))
+
+
+def newest_day(root: str | Path) -> date:
+    """The last business day of which anything is archived. Raises RecordingError."""
+    days = [date.fromisoformat(folder.name.removeprefix("day=")) for folder in Path(root).glob("day=????-??-??")]
+    if not days:
+        raise RecordingError(f"{root}: no archive here; it has folders named day=YYYY-MM-DD")
+    return max(days)
 
 
 def rows(part: str | Path) -> Iterator[bytes]:
@@ -84,12 +115,17 @@ def _arrivals(parts: list[Path], where: str, values: dict[str, str | datetime | 
         yield raw
 
 
-def _select(query: str, values: dict[str, list[str]] | dict[str, str | datetime | list[str] | None]) -> Iterator[bytes]:
+def _select(query: str, values: Values) -> Iterator[bytes]:
+    yield from (raw for (raw,) in _rows(query, values))
+
+
+def _rows(query: str, values: Values) -> Iterator[tuple[Any, ...]]:
+    """Any: of the types of the columns."""
     with _engine() as engine:
         try:
             found = engine.execute(query, values)
             while batch := found.fetchmany(FETCHED):
-                yield from (raw for (raw,) in batch)
+                yield from batch
         except duckdb.Error as error:
             raise RecordingError(f"not readable as an archive of events: {error}") from error
 

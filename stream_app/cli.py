@@ -30,6 +30,7 @@ COMMANDS = {
     "model": ("model", "Versions of the anomaly model: list, show, shadow, watch, promote, rollback."),
     "score": ("history", "Score alerts against the known frauds."),
     "alerts": ("alerts", "List and export what is in the alert store."),
+    "indicators": ("indicators", "Count what visits, stays and beds come to, for the overview."),
     "notify": ("notify", "Tell leads to others: send, try a target, list what waits or failed."),
     "user": ("alerts", "Accounts of the alert feed."),
     "db": ("alerts", "Create or migrate the tables of the alert store."),

@@ -13,7 +13,7 @@ from msgspec import Struct
 from alerts.alert import Alert
 from alerts.snooze import Snooze
 from alerts.store import Facets
-from alerts.web import audit_api, desk_api, entered_api, unmasked, work_api
+from alerts.web import audit_api, desk_api, entered_api, indicators_api, unmasked, work_api
 from alerts.web.answers import PROBLEMS as _PROBLEMS
 from alerts.web.answers import REF as _REF
 from alerts.web.answers import answer as _answer
@@ -51,6 +51,7 @@ _SHAPES = (
     *unmasked.SHAPES,
     *audit_api.SHAPES,
     *entered_api.SHAPES,
+    *indicators_api.SHAPES,
 )
 STREAM_HEADERS = {"x-accel-buffering": "no", "cache-control": "no-store"}
 

@@ -7,11 +7,13 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from alerts.indicators import Indicators, indicators
 from alerts.outcomes import Share, wilson
 from alerts.overview import DAYS, Hand, Overview, overview
 from alerts.web.charts import overall
 from alerts.web.charts.drawing import Chart
 from alerts.web.context import AtDesk, Speaks
+from alerts.web.indicators_page import Part, part
 from alerts.web.outcomes_page import percent
 from alerts.web.pages import draw_page
 from alerts.web.wording import Words
@@ -37,16 +39,19 @@ class OverviewPage(NamedTuple):
     steps: Chart
     shares: Chart | None
     months: Chart
+    indicators: Part
 
 
 @router.get("/overview")
 async def page(request: Request, desk: AtDesk, words: Speaks) -> Response:
     """Of the leads within the reader's areas."""
     told = await run_sync(lambda: overview(desk.store, desk.now, areas=desk.account.areas))
-    return draw_page(request, "overview.html", words, told=overview_page(told, words), account=desk.account, reads=True)
+    counted = await run_sync(lambda: indicators(desk.store, areas=desk.account.areas))
+    shown = overview_page(told, counted, words)
+    return draw_page(request, "overview.html", words, told=shown, account=desk.account, reads=True)
 
 
-def overview_page(told: Overview, words: Words) -> OverviewPage:
+def overview_page(told: Overview, counted: Indicators, words: Words) -> OverviewPage:
     """In one language."""
     return OverviewPage(
         heads=_heads(told, words),
@@ -56,6 +61,7 @@ def overview_page(told: Overview, words: Words) -> OverviewPage:
         steps=overall.steps(told.steps, words),
         shares=overall.shares(told.outcomes.detectors, words),
         months=overall.months(told.months, words),
+        indicators=part(counted, words),
     )
 
 

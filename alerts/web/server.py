@@ -26,6 +26,8 @@ from alerts.web import (
     entered_page,
     exports,
     file_page,
+    indicators_api,
+    indicators_page,
     ledgers_page,
     outcomes_page,
     overview_page,
@@ -93,6 +95,8 @@ def create_app(
     app.include_router(overview_page.router)
     app.include_router(subject_page.router)
     app.include_router(ledgers_page.router)
+    app.include_router(indicators_page.router)
+    app.include_router(indicators_api.router)
     app.include_router(entered_api.router)
     app.include_router(entered_page.router)
     app.include_router(audit_page.pages)

@@ -12,6 +12,7 @@ from fastapi.responses import Response
 
 from alerts.casework import Taken, recovered_fen
 from alerts.deadlines import CHINA
+from alerts.indicators import Indicators, indicators
 from alerts.life import LEDGERS as HOLD_POINTS
 from alerts.outcomes import CONFIRMED
 from alerts.store import Note
@@ -22,6 +23,7 @@ from alerts.web.charts.drawing import Chart
 from alerts.web.context import AtDesk, Remembered, Speaks, context
 from alerts.web.desk import Desk
 from alerts.web.handles import subject_at
+from alerts.web.indicators_page import Part, part
 from alerts.web.lead_page import at_stake
 from alerts.web.nearly import asking, remembered
 from alerts.web.pages import draw_page
@@ -60,6 +62,7 @@ class SubjectPage(NamedTuple):
     points: Chart | None
     holds_points: bool
     cases: Sequence[CaseLine]
+    indicators: Part | None  # None: not an institution, or never counted
     memory: str  # where the rest is to be asked for; "" without a memory
 
 
@@ -99,6 +102,7 @@ def known(desk: Desk, subject: Subject) -> Dossier:
 async def page(request: Request, desk: AtDesk, words: Speaks, subject: Asked) -> Response:
     """That it was looked at is written down, as for a lead."""
     told = await run_sync(known, desk, subject)
+    counted = await run_sync(_counted, desk, subject)
     await run_sync(_viewed, desk, subject)
     memory = request.url.path.replace("/subjects/", "/memory/", 1) if context(request).remembered else ""
     via = request.path_params["name"].partition("/")[0]
@@ -107,12 +111,17 @@ async def page(request: Request, desk: AtDesk, words: Speaks, subject: Asked) ->
         request,
         "subject.html",
         words,
-        told=subject_page(told, words, memory),
+        told=subject_page(told, counted, words, memory),
         unmask=unmask if subject.kind == "person" else None,
         account=desk.account,
         reads=True,
     )
     return await run_sync(masked_again, answer, desk, via, request.url.path)
+
+
+def _counted(desk: Desk, subject: Subject) -> Indicators | None:
+    """None: only institutions are measured."""
+    return indicators(desk.store, areas=desk.account.areas, org=subject.id) if subject.kind == "org" else None
 
 
 def _viewed(desk: Desk, subject: Subject) -> None:
@@ -134,7 +143,7 @@ def memory(request: Request, desk: AtDesk, words: Speaks, ask: Memory, subject: 
     return draw_page(request, "memory.html", words, told=part, back=back, name=name, account=desk.account, reads=True)
 
 
-def subject_page(told: Dossier, words: Words, memory: str) -> SubjectPage:
+def subject_page(told: Dossier, counted: Indicators | None, words: Words, memory: str) -> SubjectPage:
     """In one language."""
     subject = told.subject
     return SubjectPage(
@@ -147,6 +156,7 @@ def subject_page(told: Dossier, words: Words, memory: str) -> SubjectPage:
         points=pictures.points(told.points, words),
         holds_points=subject.kind in HOLD_POINTS,
         cases=[_line(case, words) for case in told.cases],
+        indicators=part(counted, words) if counted and counted.orgs else None,
         memory=memory,
     )
 

@@ -40,6 +40,7 @@ POLL_S = 0.1
 DEMO_USER = "demo"
 REMEMBER_EVERY_S = 5.0
 FEED_WITHIN_S = 15.0
+INDICATORS_EVERY_S = 60.0
 THIS_PROGRAM = (sys.executable, "-m", "stream_app")
 NOTHING: Mapping[str, str] = {}
 DEMO_MODEL = Path(str(files("models"))) / "demo"  # trained on honest days of the city of the demo
@@ -144,6 +145,7 @@ class System:
             await _until(partial(ports.is_open, self.ports.feed), FEED_WITHIN_S)
             self._show_addresses()
             group.create_task(self._show_first_alert())
+            group.create_task(self._count_indicators())
             await demo
             await self._stream()
             await asyncio.Event().wait()
@@ -242,6 +244,13 @@ class System:
         while True:
             await asyncio.sleep(REMEMBER_EVERY_S)
             city.remember()
+
+    async def _count_indicators(self) -> None:
+        """What is a nightly job elsewhere."""
+        while True:
+            await asyncio.sleep(INDICATORS_EVERY_S)
+            if any(self.directory.archive.glob("day=*")):
+                await self._run_once("indicators", self._ours("indicators"))
 
     async def _run_once(self, name: str, command: list[str]) -> int:
         code = await self.supervisor.run_once(self._program(name, command))

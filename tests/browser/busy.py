@@ -1,11 +1,14 @@
 """An office in the middle of its work: four weeks of leads, some worked to the end, some late."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from alerts.accounts import Account, Role
 from alerts.alert import alert_id
 from alerts.casework import move, work_of
+from alerts.deadlines import CHINA
+from alerts.indicators import Kind as Indicator
+from alerts.indicators import Measured, replace
 from alerts.keeper import keep
 from alerts.life import NOTHING, Asked, Kind, Measure, Name, Reason
 from alerts.store import AccountRecord, Store
@@ -59,7 +62,22 @@ def fill(store: Store, moment: datetime, days: int = 28) -> list[Lead]:
         keep(store, list(verdicts([one])), one.last_seen + timedelta(minutes=1))
     for i, one in enumerate(leads[: len(leads) * 2 // 3]):
         _work(store, one, i, one.last_seen + timedelta(hours=2))
+    today = moment.astimezone(CHINA).date()
+    replace(store, measured(today), since=today - timedelta(days=60), now=moment)
     return leads
+
+
+def measured(today: date) -> Iterator[Measured]:
+    """Of a store and a hospital: the month so far, and the checks of four weeks, of which some went badly."""
+    month = {"since": today.replace(day=1), "until": today + timedelta(days=1), "area": "330102", "cases": 240}
+    yield Measured(org=SHOP, kind=Indicator.FUND, amount=8_650_000, of=240, target="260000.00", **month)
+    yield Measured(org=WARD, kind=Indicator.OUT_PATIENT, amount=9_840_000, of=240, target="380.00", **month)
+    yield Measured(org=WARD, kind=Indicator.IN_PATIENT, amount=45_600_000, of=38, **month | {"cases": 38})
+    yield Measured(org=WARD, kind=Indicator.DRUGS, amount=41, of=100, target="0.45", **month | {"cases": 12})
+    for n in range(28):
+        day = {"since": today - timedelta(days=n), "until": today - timedelta(days=n - 1), "area": "330102"}
+        found = 21 if n in (3, 4, 9) else 37 + n % 3
+        yield Measured(org=WARD, kind=Indicator.IN_BED, amount=found, of=40, cases=40, apart=n % 4, **day)
 
 
 def _hire(store: Store, name: str, role: Role, moment: datetime) -> None:

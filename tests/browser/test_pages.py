@@ -12,7 +12,7 @@ from tests.browser import busy
 from tests.browser.chromium import PHONE, chromium, grave, outside, reading
 from tests.browser.site import made_template, now, serving, store_in
 
-PATHS = ("/overview", "/outcomes", f"/subjects/org/{busy.SHOP}")
+PATHS = ("/overview", "/indicators", "/outcomes", f"/subjects/org/{busy.SHOP}")
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_a_page_fits_a_phone(page: Page, path: str) -> None:
 
 def test_every_picture_of_the_overview_is_a_table_too(page: Page) -> None:
     page.goto("/overview")
-    expect(page.locator(".fig .chart")).to_have_count(5)
+    expect(page.locator(".fig .chart")).to_have_count(6)
     for figure in page.locator(".fig:has(.chart)").all():
         figure.locator("summary").click()
         expect(figure.locator("tbody tr").first).to_be_visible()
