@@ -2,24 +2,27 @@
 
 Pure: what the lead's own figures and records say of each link, and nothing else. A figure that reached its limit makes
 a link stand out; something odd in the records makes it doubtful; it agrees only where records were there to be
-compared; where they were not, there are no data. The bureau's files on drugs (indications, ceilings of prices) are not
-among the records of a lead: what only they could tell is said to be missing.
+compared; where they were not, there are no data. Limits of prices are told from outside (alerts/price_limits.py); what
+only a file of indications could tell is said to be missing.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
+from alerts.price_limits import Limits, holding
 from detectors.finding import Evidence
 
 LONGEST_SUPPLY = 84  # days: 12 weeks, 长期处方管理规范 (2021), article 13
 PRICES_APART = 1.3  # times: the dearest against the cheapest pack of the same product; to be calibrated
 MOST_SHOWN = 3  # codes named in one sentence
+NO_LIMITS: Limits = {}
 CENT = 1  # fen by which a rounded line may be off
 
 CARD = frozenset(
@@ -83,7 +86,9 @@ class Bought(Struct, frozen=True):
     rx: str  # "yes": on a prescription; "no": needs one and has none; "": needs none
 
 
-def five_links(reached: Mapping[str, tuple[str, str, str]], evidence: Sequence[Evidence]) -> list[Link]:
+def five_links(
+    reached: Mapping[str, tuple[str, str, str]], evidence: Sequence[Evidence], limits: Limits = NO_LIMITS
+) -> list[Link]:
     """All five, in order. reached: figures past their limit, by name: what it is, observed and limit in words."""
     lines = list(bought(evidence))
     return [
@@ -91,7 +96,7 @@ def five_links(reached: Mapping[str, tuple[str, str, str]], evidence: Sequence[E
         _link("person_disease", DISEASE, reached, [*_diseases(evidence)], "five.disease.none"),
         _link("disease_drug", PRESCRIBED, reached, [*_scripts(lines)], "five.drug.none"),
         _link("drug_quantity", QUANTITY, reached, [*_supplies(lines)], "five.quantity.none"),
-        _link("quantity_price", PRICE, reached, [*_prices(lines)], "five.price.none"),
+        _link("quantity_price", PRICE, reached, [*_above(lines, limits), *_prices(lines)], "five.price.none"),
     ]
 
 
@@ -206,6 +211,19 @@ def _supplies(lines: Sequence[Bought]) -> Iterator[Said]:
 
 def _span(pile: Sequence[Bought]) -> timedelta:
     return max(line.at for line in pile) - min(line.at for line in pile)
+
+
+def _above(lines: Sequence[Bought], limits: Limits) -> Iterator[Said]:
+    """Dearer than a pack may be. Of a line in tablets the price is far below, and says nothing."""
+    dearest: dict[str, tuple[float, float]] = {}
+    for line in lines:
+        limit = holding(limits.get(line.item, ()), line.at)
+        if limit is not None and line.price and Decimal(str(line.price)) > limit:
+            dearest[line.item] = max(dearest.get(line.item, (0.0, 0.0)), (line.price, float(limit)))
+    worst = sorted(dearest.items(), key=lambda one: (-one[1][0] / one[1][1], one[0]))
+    for item, (price, allowed) in worst[:MOST_SHOWN]:
+        told = {"item": item, "price": f"{price:,.2f}", "limit": f"{allowed:,.2f}"}
+        yield Said("five.price.above", told, Mark.STANDS_OUT)
 
 
 def _prices(lines: Sequence[Bought]) -> Iterator[Said]:

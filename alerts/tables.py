@@ -377,6 +377,15 @@ indicator = Table(
     Index(None, "since"),
 )
 
+# What a pack or a service may cost at most, from when on (alerts/price_limits.py); read from the archive.
+price_limit = Table(
+    "price_limit",
+    metadata,
+    Column("item", Plain, primary_key=True),
+    Column("since", Instant, primary_key=True),
+    Column("yuan", Plain, nullable=False),  # "": no longer any
+)
+
 account = Table(
     "account",
     metadata,

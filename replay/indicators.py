@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from alerts.indicators import AGREED, Kind, Measured
+from alerts.price_limits import PriceLimit
 from alerts.store import area_of
 from detectors.bedside import EXEMPT_WARDS, is_exempt
 from detectors.event import (
@@ -21,7 +22,9 @@ from detectors.event import (
     NEVER,
     Admission,
     AgreementRecord,
+    DrugRecord,
     Fee,
+    ItemRecord,
     Leave,
     Line,
     Presence,
@@ -192,6 +195,22 @@ def on_leave(check: Presence, home: Home) -> bool:
 
 
 Agreed = Mapping[tuple[str, Kind], list[AgreementRecord]]
+
+
+def price_limits(archive: Path) -> list[PriceLimit]:
+    """Of drugs and services, each with the record that holds from then on. Raises RecordingError."""
+    newest: dict[tuple[str, datetime], DrugRecord | ItemRecord] = {}
+    for kind in (DrugRecord, ItemRecord):
+        for raw in read_reference(archive, kind):  # in the order of arrival: a correction comes later
+            record = read(raw)
+            assert isinstance(record, DrugRecord | ItemRecord)
+            newest[record.item, record.valid_from] = record
+    limited = {item for (item, _), record in newest.items() if record.price_limit is not None}
+    return [
+        PriceLimit(item, since, record.price_limit)
+        for (item, since), record in sorted(newest.items())
+        if item in limited
+    ]
 
 
 def agreed_in(archive: Path) -> Agreed:

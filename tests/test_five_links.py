@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from alerts.five_links import Mark, five_links
+from alerts.price_limits import PriceLimit
 from detectors.case import settlement
 from detectors.event import Count, Fen, Flag, Line, Price
 from detectors.finding import Evidence
@@ -145,3 +146,21 @@ def test_of_a_long_bill_a_bounded_number_of_lines_goes_with_the_lead() -> None:
 
 def test_services_are_no_goods() -> None:
     assert "lines" not in bill(4, line(list_type="201")).facts
+
+
+def test_a_price_above_its_limit_stands_out_by_the_limit_of_that_day() -> None:
+    told = bill(4, line(price=Price("40.94"), amount=Fen(8_188)))
+    item, day = line().item, timedelta(days=1)
+    before, on = PriceLimit(item, told.at - day, Decimal("40.94")), PriceLimit(item, told.at, Decimal("40.00"))
+    gone, later = PriceLimit(item, told.at, None), PriceLimit(item, told.at + day, Decimal(1))
+
+    def mark(*limits: PriceLimit) -> str:
+        (*_, last) = five_links({}, [told], {item: limits})
+        return last.mark.value
+
+    assert [mark(before), mark(before, on), mark(before, gone), mark(later)] == [
+        "no_data",
+        "stands_out",
+        "no_data",
+        "no_data",
+    ]

@@ -1,6 +1,7 @@
 """What visits, stays and beds come to: counted in the archive as it is judged, kept, and shown to whom it concerns."""
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,12 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.indicators import FEWEST, Kind, Measured, indicators, replace, target_of
+from alerts.price_limits import holding, limits_of
+from alerts.price_limits import replace as keep_limits
 from alerts.store import Store
 from detectors.case import (
     admission,
     at,
     check,
     discharge,
+    drug,
     fee,
     fen,
     leave,
@@ -27,9 +31,9 @@ from detectors.case import (
     settlement,
     swipe,
 )
-from detectors.event import AgreementRecord, Event, Reference
+from detectors.event import AgreementRecord, Event, Price, Reference
 from detectors.wire import canonical
-from replay.indicators import first_month, measure
+from replay.indicators import first_month, measure, price_limits
 from replay.recording import RecordingError
 from stream_app.archiver import row_of, write
 from stream_app.commands.indicators import indicators as command
@@ -247,7 +251,7 @@ def test_the_command_counts_into_the_store(store: Store, tmp_path: Path, monkeyp
     monkeypatch.setenv("FUNDWATCH_STORE__URL", store.engine.url.render_as_string(hide_password=False))
     folder = archive(tmp_path / "archive", bill("04 09:00", "30"), swipe("04 08:59", org=HERE))
     said = CliRunner().invoke(command, ["--archive", str(folder)], catch_exceptions=False)
-    assert said.output == "2 sums of 1 institutions from 2024-01 on\n"
+    assert said.output == "2 sums of 1 institutions from 2024-01 on, 0 limits of prices\n"
     assert {told.kind for told in indicators(store).orgs} == {Kind.OUT_PATIENT, Kind.FUND}
     none = CliRunner().invoke(command, ["--archive", str(tmp_path)])
     assert (none.exit_code, "no archive here" in none.output) == (1, True)
@@ -265,3 +269,23 @@ def test_the_pages_and_the_api_show_them_to_whom_they_concern(office: Office) ->
     told = fang.get("/api/v1/indicators", params={"org": HERE}).json()
     assert {one["kind"] for one in told["orgs"]} == {"in_bed", "out_patient_cost"}
     assert httpx.get(f"{office.address}/api/v1/indicators").status_code == 401
+
+
+# -- limits of prices ------------------------------------------------------------------------------------------------
+
+
+def test_limits_of_prices_are_the_records_that_hold_each_from_its_day(store: Store, tmp_path: Path) -> None:
+    first, second = at("01-01 00:00"), at("03-01 00:00")
+    known = (
+        drug("X", first, price_limit=Price("32.00"), event_id="r1", received_at=first),
+        drug("X", first, price_limit=Price("31.50"), event_id="r2", received_at=first + timedelta(hours=1)),
+        drug("X", second, event_id="r3"),
+        drug("Y", first, event_id="r4"),
+    )
+    told = price_limits(archive(tmp_path, *known))
+    assert [(one.item, one.since, one.yuan) for one in told] == [("X", first, Decimal("31.50")), ("X", second, None)]
+    assert keep_limits(store, told) == 2
+    kept = limits_of(store, ["X", "Y"])
+    assert [holding(kept["X"], moment) for moment in (first, second)] == [Decimal("31.50"), None]
+    assert keep_limits(store, told[:1]) == 1
+    assert "Y" not in limits_of(store, ["X", "Y"])

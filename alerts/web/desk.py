@@ -17,10 +17,12 @@ from alerts import tables as t
 from alerts.accounts import Account, Role
 from alerts.alert import yuan
 from alerts.deadlines import CHINA
+from alerts.five_links import bought
 from alerts.involved import main_subjects
 from alerts.life import State as WorkState
 from alerts.merge import merged
 from alerts.overview import overdue_before
+from alerts.price_limits import Limits, limits_of
 from alerts.reveal import hidden
 from alerts.snooze import Snooze
 from alerts.source import RULES, SOURCES
@@ -332,6 +334,7 @@ class Told(NamedTuple):
     snoozes: tuple[Snooze, ...]  # in force, the longest first
     may_snooze: bool
     may_wake: bool
+    limits: Limits  # of prices, of what the records say was bought
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,6 +407,7 @@ class Desk:
             snoozes=tuple(resting),
             may_snooze=snoozes.may_snooze(self.account) and row.status == "open",
             may_wake=any(snoozes.may_wake(self.account, one) for one in resting),
+            limits=limits_of(self.store, [line.item for line in bought(detail.evidence)]),
         )
 
     def snooze(self, alert_id: str, until: datetime, reason: str) -> Snooze | None:

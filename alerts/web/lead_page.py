@@ -12,6 +12,7 @@ from alerts.alert import Alert, WireReason
 from alerts.casework import COMMENTED, MOVED
 from alerts.claims import CLAIMED, UNCLAIMED
 from alerts.five_links import five_links
+from alerts.price_limits import Limits
 from alerts.reveal import REVEALED, Grant
 from alerts.snooze import SNOOZED, WOKEN, Snooze
 from alerts.source import SOURCES
@@ -176,7 +177,7 @@ def lead_page(told: Told, words: Words) -> LeadPage:
         orgs=[words.org(org) for org in row.orgs],
         period=words.days(row.period_from, row.period_to),
         figures=[figure_line(figure, words) for figure in figures],
-        links=_links(figures, evidence, words),
+        links=_links(figures, evidence, told.limits, words),
         reasons=[_reason(reason, words) for reason in alert.explanation],
         chart=chart(
             row.detector,
@@ -247,7 +248,7 @@ def figure_line(figure: Figure, words: Words) -> FigureLine:
     return FigureLine(name, observed, limit, max(bar, 1), mark, less, reached)
 
 
-def _links(figures: Sequence[Figure], evidence: Sequence[Evidence], words: Words) -> list[LinkLine]:
+def _links(figures: Sequence[Figure], evidence: Sequence[Evidence], limits: Limits, words: Words) -> list[LinkLine]:
     """Without any records nothing is compared."""
     lines = {figure.name: figure_line(figure, words) for figure in figures}
     reached = {name: (line.name, line.observed, line.limit) for name, line in lines.items() if line.reached}
@@ -258,7 +259,7 @@ def _links(figures: Sequence[Figure], evidence: Sequence[Evidence], words: Words
             words(f"five.mark.{link.mark}"),
             [words(one.key, **one.values) for one in link.said],
         )
-        for link in (five_links(reached, evidence) if evidence else ())
+        for link in (five_links(reached, evidence, limits) if evidence else ())
     ]
 
 

@@ -1,4 +1,4 @@
-"""What institutions' bills and bedside checks come to."""
+"""What institutions' bills and bedside checks come to, and what goods may cost."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -24,7 +24,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("org", "kind", "since", name=op.f("pk_indicator")),
     )
     op.create_index(op.f("ix_indicator_since"), "indicator", ["since"])
+    op.create_table(
+        "price_limit",
+        sa.Column("item", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("yuan", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("item", "since", name=op.f("pk_price_limit")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("price_limit")
     op.drop_table("indicator")
