@@ -90,7 +90,7 @@ def enter(store: Store, who: Account, told: Told, now: datetime, *, key: str = "
     lead = _lead(told, hashlib.sha256(msgspec.json.encode((who.name, key or now.isoformat(), told))).hexdigest()[:16])
     name = alert_id(lead)
     with store.writing() as writing:
-        if key and is_repeated(writing, who, key, digest(ENTERED, told), 0, now):
+        if is_repeated(writing, who, key, digest(ENTERED, told), 0, now):
             return name
         if writing.db.execute(select(t.alert.c.alert_id).where(t.alert.c.alert_id == name)).first():
             raise MoveError("entered_already")

@@ -561,7 +561,9 @@ def test_the_api_snoozes_and_wakes(reader: httpx.Client) -> None:
     "body", ["", "{}", '{"until": "2026-03-12T00:00:00", "reason": "x"}', '{"until": "soon", "reason": "x"}', "[1]"]
 )
 def test_the_api_says_what_is_wrong_with_a_snooze(reader: httpx.Client, body: str) -> None:
-    answer = reader.put(f"/api/v1{page_of(leads.far_apart())}/snooze", content=body)
+    answer = reader.put(
+        f"/api/v1{page_of(leads.far_apart())}/snooze", content=body, headers={"content-type": "application/json"}
+    )
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
 
 
@@ -872,6 +874,16 @@ def test_the_description_names_every_path_and_shape(reader: httpx.Client) -> Non
         "/api/v1/leads/{alert_id}/origin",
         "/api/v1/leads/{alert_id}/paper",
         "/api/v1/outcomes",
+        "/api/v1/alerts/{alert_id}/papers",
+        "/api/v1/alerts/{alert_id}/papers/{number}",
+        "/api/v1/alerts/{alert_id}/papers/{number}/file",
+        "/api/v1/alerts/{alert_id}/papers/{number}/withdrawal",
+        "/api/v1/alerts/{alert_id}/notices",
+        "/api/v1/alerts/{alert_id}/patients",
+        "/api/v1/alerts/{alert_id}/calls",
+        "/api/v1/alerts/{alert_id}/calls/{number}",
+        "/api/v1/alerts/{alert_id}/calls/{number}/result",
+        "/api/v1/calls",
     }
     wanted = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(document)))
     assert wanted <= set(document["components"]["schemas"])

@@ -25,6 +25,7 @@ from alerts.web import (
     entered_api,
     entered_page,
     exports,
+    file_api,
     file_page,
     ledgers_page,
     outcomes_page,
@@ -87,6 +88,7 @@ def create_app(
     app.include_router(work_api.router)
     app.include_router(pages.router)
     app.include_router(work_page.router)
+    app.include_router(file_api.router)
     app.include_router(file_page.router)
     app.include_router(account_page.router)
     app.include_router(outcomes_page.router)

@@ -260,8 +260,16 @@ def outcomes_of(desk: Desk, days: int, detector: str = "") -> Outcomes:
     return outcomes(desk.store, areas=desk.account.areas, detector=detector, since=since)
 
 
+def check_type(request: Request, wanted: str) -> None:
+    """Raises RefusedError (415) for a body that says it is something else."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != wanted:
+        words = any_words(request)
+        raise RefusedError(415, "content_type", words("problem.content_type.what", wanted=wanted))
+
+
 async def body_of(request: Request, shape: type[T]) -> T:
-    """The body as this shape. Raises BadRequestError."""
+    """The body as this shape. Raises BadRequestError, RefusedError (415)."""
+    check_type(request, "application/json")
     parts = bytearray()
     async for part in request.stream():
         parts += part
