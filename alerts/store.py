@@ -76,7 +76,8 @@ WRITER_LOCK = 0x66756E64  # one advisory lock for all who append; the number onl
 AT_ONCE = 1_000  # values in one IN (…): engines allow 32,766 and 65,535
 KEEPER = "keeper"  # actor of what nobody did by hand
 CHANGES = ("created", "changed", "withdrawn", "reopened")  # kinds of alert_event that carry an alert
-ENTERED = "entered"  # kind of alert_event: somebody entered a lead. No revision of an alert, so nothing sends it on
+ENTERED = "entered"  # kind of alert_event: somebody entered a lead. No revision of an alert: no topic hears of it
+CORRECTED = "corrected"  # the same, later
 DROPPED = "dropped"  # alerts.retention has deleted some
 BESIDE = ("inhibited", "released", "snoozed", "woken")  # kinds that change only what stands beside an alert
 
@@ -914,7 +915,7 @@ class _Counted(NamedTuple):
 
 _LAST_CHANGE = (
     select(t.alert_event.c.seq)
-    .where(t.alert_event.c.kind.in_((*CHANGES, *BESIDE, ENTERED, DROPPED)))
+    .where(t.alert_event.c.kind.in_((*CHANGES, *BESIDE, ENTERED, CORRECTED, DROPPED)))
     .order_by(t.alert_event.c.seq.desc())
     .limit(1)
 )

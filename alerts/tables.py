@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA = "0008"  # the migration that makes these tables
+SCHEMA = "0009"  # the migration that makes these tables
 
 
 class Instant(TypeDecorator[datetime]):
@@ -266,6 +266,17 @@ entered = Table(
     Column("confidential", Boolean, nullable=False),
     Column("entered_by", Plain, nullable=False),
     Column("entered_at", Instant, nullable=False),
+)
+
+# What an entered lead said before it was corrected; see alerts.corrected.
+entered_before = Table(
+    "entered_before",
+    metadata,
+    Column("alert_id", ALERT_ID, ForeignKey("alert.alert_id"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("told", Text, nullable=False),  # JSON of alerts.entered.Told
+    Column("corrected_by", Plain, nullable=False),
+    Column("corrected_at", Instant, nullable=False),
 )
 
 # Messages that leave the desk, one for each target, lead and level told of; see alerts.notify.

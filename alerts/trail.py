@@ -16,7 +16,7 @@ from alerts.casework import COMMENTED, MOVED
 from alerts.claims import CLAIMED, UNCLAIMED
 from alerts.entered import PAPER_ASKED
 from alerts.reveal import REVEALED
-from alerts.store import BESIDE, CHANGES, ENTERED, KEEPER, Entry, Store
+from alerts.store import BESIDE, CHANGES, CORRECTED, ENTERED, KEEPER, Entry, Store
 
 PAGE = 100  # rows
 EXPORTED: Final = "exported"  # kind of alert_event
@@ -36,6 +36,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         callbacks.SET,
         callbacks.DONE,
         ENTERED,
+        CORRECTED,
     ),
     "accounts": ("account_added", "account_told", "account_reset", "account_disabled"),
     "leads": (*CHANGES, *BESIDE),

@@ -15,7 +15,6 @@ from alerts.entered import Told, enter, entered, paper_of
 from alerts.export import ndjson
 from alerts.keeper import keep
 from alerts.life import NOTHING, MoveError, Name
-from alerts.notify import queue
 from alerts.overview import overview
 from alerts.publish import pending
 from alerts.source import RULES, Source
@@ -69,13 +68,12 @@ def test_counts_know_of_it_at_once(store: Store) -> None:
     assert store.facets().total == 1
 
 
-def test_topic_and_export_of_alerts_and_messages_never_hear_of_it(store: Store) -> None:
+def test_topic_and_export_of_alerts_never_hear_of_it(store: Store) -> None:
     keep(store, [verdict(lead())], NOON)
     before = [m.value for m in pending(store, "alerts")], list(ndjson(store, Filter(sources=frozenset({RULES}))))
     enter(store, CHEN, TOLD, NOON)
     after = [m.value for m in pending(store, "alerts")], list(ndjson(store, Filter(sources=frozenset({RULES}))))
     assert before == after
-    assert [entry.kind for entry in store.events_after(0, kinds=queue.SPEAKING)] == ["created"]
 
 
 def test_what_rules_say_afterwards_is_the_same_as_without_it(store: Store) -> None:

@@ -871,6 +871,7 @@ def test_the_description_names_every_path_and_shape(reader: httpx.Client) -> Non
         "/api/v1/ledgers/{kind}/{name}",
         "/api/v1/audit",
         "/api/v1/leads",
+        "/api/v1/leads/{alert_id}",
         "/api/v1/leads/{alert_id}/origin",
         "/api/v1/leads/{alert_id}/paper",
         "/api/v1/outcomes",

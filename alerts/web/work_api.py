@@ -175,7 +175,7 @@ def _asked(body: MoveAsked) -> Asked:
     )
 
 
-def _version(if_match: str | None, words: Words) -> int:
+def version_of(if_match: str | None, words: Words) -> int:
     """The version that a write is about. Raises RefusedError (428) without one."""
     if if_match is None:
         raise RefusedError(428, "if_match", words("problem.if_match.what"))
@@ -212,7 +212,7 @@ async def move(
 ) -> Response:
     """Move a lead on; the answer is the work as it stands then."""
     words, at = any_words(request), WorkDesk(desk)
-    version = _version(if_match, words)
+    version = version_of(if_match, words)
     body = await body_of(request, MoveAsked)
     with refused(words):
         moved = await run_sync(at.move, alert_id, version, body.move, _asked(body), idempotency_key)
