@@ -252,6 +252,7 @@ class AccountRecord(Struct, frozen=True, kw_only=True):
     locked_until: datetime | None
     created_at: datetime
     changed_at: datetime
+    must_change: bool = False  # its password: somebody else chose it
 
 
 class Note(Struct, frozen=True, kw_only=True):

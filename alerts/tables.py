@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -382,4 +383,5 @@ account = Table(
     Column("locked_until", Instant),
     Column("created_at", Instant, nullable=False),
     Column("changed_at", Instant, nullable=False),  # password, role, areas or disabled; ends older sessions
+    Column("must_change", Boolean, nullable=False, server_default=false()),  # the password, which somebody else chose
 )

@@ -20,6 +20,7 @@ from alerts.store import BESIDE, CHANGES, CORRECTED, ENTERED, KEEPER, Entry, Sto
 
 PAGE = 100  # rows
 EXPORTED: Final = "exported"  # kind of alert_event
+REFUSED: Final = "refused"  # the same: somebody asked for what is not theirs
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "logins": ("login", "login_tried"),
@@ -39,6 +40,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         CORRECTED,
     ),
     "accounts": ("account_added", "account_told", "account_reset", "account_disabled"),
+    "refusals": (REFUSED,),
     "leads": (*CHANGES, *BESIDE),
     "upkeep": ("dropped", "cut"),
 }

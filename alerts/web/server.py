@@ -44,6 +44,7 @@ from alerts.web.limiting import Limiter
 from alerts.web.live import Hub
 from alerts.web.meter import Measured, Meter
 from alerts.web.provider import Provider
+from alerts.web.refusals import Recorded, Refusals
 
 AWAY_S = 600  # how long logging in at the identity provider may take
 STOP_S = 3  # open streams are cut after this
@@ -76,13 +77,24 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         hub = Hub(store, clock, meter)
         app.state.context = Context(
-            store, gate, hub, clock, remembered, provider, bounds, meter or Meter(), Limiter(bounds), cabinet
+            store,
+            gate,
+            hub,
+            clock,
+            remembered,
+            provider,
+            bounds,
+            meter or Meter(),
+            Limiter(bounds),
+            cabinet,
+            refusals=Refusals(store, clock),
         )
         async with hub.running():
             yield
 
     app = FastAPI(title="fundwatch", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.add_middleware(SafeHeaders, kept=["/static/"])
+    app.add_middleware(Recorded)
     app.include_router(desk_api.router)
     app.include_router(api.router)
     app.include_router(work_api.router)

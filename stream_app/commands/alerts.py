@@ -451,7 +451,7 @@ def add(
     from alerts.accounts import Role, add_account
 
     with _accounts(data, generate, password_file) as (store, password):
-        add_account(store, name, password, Role(role), areas, datetime.now(UTC), _user())
+        add_account(store, name, password, Role(role), areas, datetime.now(UTC), _user(), must_change=True)
 
 
 @user.command()
@@ -468,7 +468,7 @@ def reset(name: str, generate: bool, password_file: Path | None, data: Path | No
     from alerts.accounts import reset_password
 
     with _accounts(data, generate, password_file) as (store, password):
-        reset_password(store, name, password, datetime.now(UTC), _user())
+        reset_password(store, name, password, datetime.now(UTC), _user(), must_change=True)
 
 
 @user.command()

@@ -1,4 +1,4 @@
-"""What entered leads said before somebody corrected them."""
+"""What entered leads said before somebody corrected them; accounts whose password somebody else chose."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,7 +20,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["alert_id"], ["alert.alert_id"], name=op.f("fk_entered_before_alert_id")),
         sa.PrimaryKeyConstraint("alert_id", "version", name=op.f("pk_entered_before")),
     )
+    op.add_column("account", sa.Column("must_change", sa.Boolean(), nullable=False, server_default=sa.false()))
 
 
 def downgrade() -> None:
+    op.drop_column("account", "must_change")
     op.drop_table("entered_before")
