@@ -11,7 +11,9 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from msgspec import Struct
 from msgspec.structs import replace
 
-from alerts.store import AccountRecord, Note, Store, Writing
+from alerts.kept import AccountRecord, Note
+from alerts.store import Store
+from alerts.writing import Writing
 
 FAILURES = 5  # log-ins in a row that fail, then the account is locked
 LOCKED_FOR = timedelta(minutes=15)

@@ -16,9 +16,10 @@ from alerts import tables as t
 from alerts.accounts import Account, Role
 from alerts.casework import WRITERS, NoLeadError, answered_before, digest, is_repeated
 from alerts.deadlines import CHINA
+from alerts.kept import Note, within
 from alerts.life import LONGEST_NOTE, MoveError
 from alerts.reveal import persons_of
-from alerts.store import Note, Store, within
+from alerts.store import Store
 
 SET, DONE = "call_set", "call_done"  # kinds of alert_event
 MOST_CALLS = 100  # of one lead

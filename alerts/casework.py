@@ -19,6 +19,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from alerts import tables as t
 from alerts.accounts import Account, Role
 from alerts.deadlines import USUAL, Limits, due_on
+from alerts.kept import LeadRow, Note, within
 from alerts.life import (
     LONGEST_NOTE,
     RECOVERED,
@@ -35,7 +36,8 @@ from alerts.life import (
     allowed,
     check,
 )
-from alerts.store import LeadRow, Note, Store, Writing, portions, within
+from alerts.store import Store
+from alerts.writing import Writing, portions
 from detectors.finding import Level
 
 MOVED, COMMENTED = "moved", "commented"  # kinds of alert_event

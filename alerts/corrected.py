@@ -20,10 +20,11 @@ from alerts.alert import open_alert
 from alerts.casework import WRITERS, NoLeadError, digest, is_repeated
 from alerts.deadlines import CHINA
 from alerts.entered import Entered, Told, checked, lead_of, put_lead, read_row
+from alerts.kept import CORRECTED, Note, area_of, within
 from alerts.life import MoveError, State
 from alerts.reveal import hidden
 from alerts.source import Source
-from alerts.store import CORRECTED, Note, Store, area_of, within
+from alerts.store import Store
 from detectors.finding import Level, Subject
 
 CORRECTS = frozenset({Role.REVIEWER})  # besides whoever entered it

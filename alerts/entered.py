@@ -25,9 +25,11 @@ from alerts.alert import Alert, alert_id, open_alert
 from alerts.casework import WRITERS, NoLeadError, digest, is_repeated
 from alerts.deadlines import CHINA
 from alerts.involved import is_org
+from alerts.kept import ENTERED, Note, Revision, area_of, areas_of, within
 from alerts.life import LONGEST_NUMBER, MOST_FEN, MoveError
 from alerts.source import Source
-from alerts.store import ENTERED, Note, Revision, Store, Writing, area_of, areas_of, within
+from alerts.store import Store
+from alerts.writing import Writing
 from detectors.finding import Certainty, Law, Lead, Level, Period, Subject
 
 PAPER_ASKED = "paper_asked"  # kind of alert_event

@@ -26,8 +26,9 @@ from sqlalchemy import Connection, func, insert, select, update
 from alerts import tables as t
 from alerts.accounts import Account
 from alerts.casework import WRITERS, NoLeadError, answered_before, digest, is_repeated
+from alerts.kept import Note
 from alerts.life import LONGEST_NOTE, MoveError
-from alerts.store import Note, Store
+from alerts.store import Store
 
 FILED, READ, WITHDRAWN = "paper_filed", "paper_read", "paper_withdrawn"  # kinds of alert_event
 LONGEST_NAME = 120  # characters

@@ -15,8 +15,9 @@ from alerts import tables as t
 from alerts.casework import COMMENTED, MOVED
 from alerts.claims import CLAIMED, UNCLAIMED
 from alerts.entered import PAPER_ASKED
+from alerts.kept import BESIDE, CHANGES, CORRECTED, ENTERED, KEEPER, Entry
 from alerts.reveal import REVEALED
-from alerts.store import BESIDE, CHANGES, CORRECTED, ENTERED, KEEPER, Entry, Store
+from alerts.store import Store
 
 PAGE = 100  # rows
 EXPORTED: Final = "exported"  # kind of alert_event

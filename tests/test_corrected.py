@@ -12,15 +12,16 @@ from alerts.accounts import Role
 from alerts.casework import move
 from alerts.corrected import OvertakenError, correct, earlier, wording
 from alerts.entered import Told, enter, entered, paper_of
+from alerts.kept import CORRECTED
 from alerts.life import NOTHING, MoveError, Name
 from alerts.notify import queue
 from alerts.notify.letters import letter
 from alerts.notify.targets import Target, TargetKind
 from alerts.retention import drop_alerts
-from alerts.store import CORRECTED, Store
+from alerts.store import Store
 from alerts.trail import GROUPS
 from detectors.finding import Level
-from tests.browser.site import made_template, serving, store_in
+from tests.browser.site import serving, store_in
 from tests.leads import NOON
 from tests.test_entered import BODY, CHEN, ORG, TOLD, somebody
 from tests.test_work import PEOPLE, Office, record
@@ -183,11 +184,6 @@ def test_a_lead_that_is_corrected_to_a_graver_level_is_told_of_again(store: Stor
 # -- over HTTP ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_template(tmp_path_factory.mktemp("corrected"))
-
-
 @pytest.fixture
 def office(tmp_path: Path, template: Path) -> Iterator[Office]:
     store = store_in(tmp_path, template)
@@ -224,6 +220,7 @@ def test_the_page_offers_a_correction_to_who_may_make_it_and_shows_what_was_said
     place = f"/alerts/{name}/correct"
     assert place in chen.get(f"/alerts/{name}").text
     assert place not in office.client("gao", accept="text/html").get(f"/alerts/{name}").text
+    assert office.client("gao", accept="text/html").get(place).status_code == 403
     form = chen.get(place).text
     assert str(BODY["about"]) in form
     assert "17号" not in form

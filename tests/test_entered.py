@@ -14,11 +14,12 @@ from alerts.casework import KeyReusedError, move, work_of
 from alerts.entered import Told, enter, entered, paper_of
 from alerts.export import ndjson
 from alerts.keeper import keep
+from alerts.kept import Filter
 from alerts.life import NOTHING, MoveError, Name
 from alerts.overview import overview
 from alerts.publish import pending
 from alerts.source import RULES, Source
-from alerts.store import Filter, Store
+from alerts.store import Store
 from alerts.web.gate import COOKIE, Gate
 from detectors.finding import Level
 from tests.browser.site import SECRET, made_template, now, serving, store_in

@@ -11,17 +11,12 @@ from alerts import callbacks, papers
 from alerts.accounts import Role
 from alerts.deadlines import CHINA
 from alerts.papers import Cabinet
-from tests.browser.site import made_template, now, serving, store_in, tell
+from tests.browser.site import now, serving, store_in, tell
 from tests.test_file import ID, LEAD, PDF, PNG, kinds
 from tests.test_work import PEOPLE, Office, record
 
 LIST, CALLS = f"/api/v1/alerts/{ID}/papers", f"/api/v1/alerts/{ID}/calls"
 TODAY = now().astimezone(CHINA).date()
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_template(tmp_path_factory.mktemp("file_api"))
 
 
 @pytest.fixture

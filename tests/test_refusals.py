@@ -14,17 +14,12 @@ from alerts.store import Store
 from alerts.trail import GROUPS, REFUSED
 from alerts.web.gate import COOKIE, Gate
 from alerts.web.refusals import Refusals
-from tests.browser.site import NAME, PASSWORD, SECRET, made_template, now, serving, store_in, tell
+from tests.browser.site import NAME, PASSWORD, SECRET, now, serving, store_in, tell
 from tests.leads import NOON
 from tests.test_file import ID, LEAD
 from tests.test_work import PEOPLE, Office, record
 
 OWN = "a-bridge-over-9-rivers"
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_template(tmp_path_factory.mktemp("refusals"))
 
 
 @pytest.fixture

@@ -22,8 +22,9 @@ from msgspec.structs import replace
 
 from alerts.accounts import FAILURES, Role, account, add_account, check_login, disable_account
 from alerts.alert import alert_id
+from alerts.kept import Note, Order
 from alerts.snooze import snooze
-from alerts.store import Note, Order, Store
+from alerts.store import Store
 from alerts.web.charts import chart
 from alerts.web.charts.drawing import Chart
 from alerts.web.gate import COOKIE, LASTS, POLICY
@@ -40,7 +41,6 @@ from tests.browser.site import (
     NAME,
     PASSWORD,
     SECRET,
-    made_template,
     now,
     serving,
     session_of,
@@ -64,11 +64,6 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.time
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_template(tmp_path_factory.mktemp("web"))
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ from datetime import datetime
 from msgspec import Struct
 
 from alerts.entered import entered
+from alerts.kept import Detail, LeadRow
 from alerts.notify.queue import WITHDRAWN, Waiting
 from alerts.notify.targets import Target
 from alerts.source import SOURCES
-from alerts.store import Detail, LeadRow, Store
+from alerts.store import Store
 from alerts.web.lead_page import at_stake
 from alerts.web.wording import Lang, Mask, Words
 

@@ -17,8 +17,10 @@ from msgspec import Struct
 from sqlalchemy import ColumnElement, Select, delete, func, or_, select, update
 
 from alerts import tables as t
+from alerts.kept import CHANGES, CORRECTED, ENTERED, LeadRow
 from alerts.notify.targets import Target
-from alerts.store import CHANGES, CORRECTED, ENTERED, LeadRow, Store, Writing
+from alerts.store import Store
+from alerts.writing import Writing
 from detectors.finding import Level
 
 READER = "notify"

@@ -11,8 +11,8 @@ from fastapi.responses import Response, StreamingResponse
 from msgspec import Struct
 
 from alerts.alert import Alert
+from alerts.kept import Facets
 from alerts.snooze import Snooze
-from alerts.store import Facets
 from alerts.web import audit_api, desk_api, entered_api, file_api, unmasked, work_api
 from alerts.web.answers import PROBLEMS as _PROBLEMS
 from alerts.web.answers import REF as _REF

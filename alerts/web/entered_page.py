@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from alerts.alert import yuan
 from alerts.casework import WRITERS
-from alerts.corrected import correct, wording
+from alerts.corrected import correct, may_correct, wording
 from alerts.deadlines import CHINA
 from alerts.entered import KINDS, LONGEST_ABOUT, LONGEST_TOLD, Told, enter, paper_of
 from alerts.life import LONGEST_NUMBER, MoveError
@@ -66,6 +66,8 @@ def correction(request: Request, desk: AtDesk, words: Speaks, alert_id: str) -> 
     found = wording(desk.store, alert_id) if desk.row(alert_id) else None
     if found is None:
         raise HTTPException(404)
+    if not may_correct(desk.store, desk.account, alert_id):
+        raise RefusedError(403, "not_allowed", words("enter.correct.not"))
     version, told = found
     typed = {name: str(getattr(told, name) or "") for name in Told.__struct_fields__ if name != "amount_fen"}
     typed |= {"orgs": " ".join(told.orgs), "version": str(version)}

@@ -8,9 +8,9 @@ from alerts import callbacks, notices, papers
 from alerts.callbacks import Call, Result
 from alerts.casework import WRITERS, Work
 from alerts.deadlines import CHINA
+from alerts.kept import LeadRow
 from alerts.papers import ENDINGS, Cabinet, Paper
 from alerts.reveal import persons_of
-from alerts.store import LeadRow
 from alerts.web.desk import Desk
 from alerts.web.filedesk import NOTICE_WRITERS
 from alerts.web.wording import Words

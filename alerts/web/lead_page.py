@@ -12,10 +12,10 @@ from alerts.alert import Alert, WireReason
 from alerts.casework import COMMENTED, MOVED
 from alerts.claims import CLAIMED, UNCLAIMED
 from alerts.five_links import five_links
+from alerts.kept import BESIDE, CHANGES, CORRECTED, ENTERED, KEEPER, Entry, LeadRow
 from alerts.reveal import REVEALED, Grant
 from alerts.snooze import SNOOZED, WOKEN, Snooze
 from alerts.source import SOURCES
-from alerts.store import BESIDE, CHANGES, CORRECTED, ENTERED, KEEPER, Entry, LeadRow
 from alerts.web.charts import chart, facts
 from alerts.web.charts.drawing import Chart
 from alerts.web.desk import Told

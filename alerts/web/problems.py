@@ -12,9 +12,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
+from alerts.choosing import CursorError
+from alerts.engines import STORE_AWAY
 from alerts.papers import DamagedError
 from alerts.snooze import NotAllowedError, SnoozeError
-from alerts.store import STORE_AWAY, CursorError
 from alerts.web.desk import BadRequestError, ForbiddenError
 from alerts.web.gate import CrossSiteError, LoginNeededError, PasswordNeededError, wants_json
 from alerts.web.limiting import TooOftenError

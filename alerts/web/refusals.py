@@ -10,7 +10,9 @@ import msgspec
 from anyio.to_thread import run_sync
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from alerts.store import STORE_AWAY, Note, Store
+from alerts.engines import STORE_AWAY
+from alerts.kept import Note
+from alerts.store import Store
 from alerts.trail import REFUSED
 
 MINUTE = timedelta(minutes=1)

@@ -14,8 +14,9 @@ from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.sessions import SessionMiddleware
 
+from alerts.engines import STORE_AWAY, StoreError
 from alerts.papers import Cabinet
-from alerts.store import STORE_AWAY, Store, StoreError
+from alerts.store import Store
 from alerts.web import (
     account_page,
     api,

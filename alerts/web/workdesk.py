@@ -9,9 +9,9 @@ from alerts.accounts import Role
 from alerts.casework import KeyReusedError, NoLeadError, StaleError, Taken, Work
 from alerts.corrected import OvertakenError
 from alerts.deadlines import Warning, warning
+from alerts.kept import within
 from alerts.life import Asked, MoveError, Name, Rule
 from alerts.outcomes import Outcome, Outcomes, outcomes
-from alerts.store import within
 from alerts.web.desk import Desk
 from alerts.web.wording import Words
 

@@ -15,8 +15,10 @@ import msgspec
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from alerts.engines import STORE_AWAY, StoreError
+from alerts.kept import Filter, LeadRow, Note, Order, Status
 from alerts.source import RULES
-from alerts.store import STORE_AWAY, Filter, LeadRow, Note, Order, Status, Store, StoreError
+from alerts.store import Store
 from detectors.finding import Level
 from stream_app.settings import Settings
 

@@ -7,8 +7,9 @@ from alerts.accounts import Account, Role
 from alerts.alert import alert_id
 from alerts.casework import move, work_of
 from alerts.keeper import keep
+from alerts.kept import AccountRecord
 from alerts.life import NOTHING, Asked, Kind, Measure, Name, Reason
-from alerts.store import AccountRecord, Store
+from alerts.store import Store
 from detectors.finding import Lead, Level
 from tests.browser.leads import verdicts
 from tests.leads import lead
