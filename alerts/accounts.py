@@ -11,11 +11,16 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from msgspec import Struct
 from msgspec.structs import replace
 
-from alerts.store import AccountRecord, Note, Store, Writing
+from alerts.kept import AccountRecord, Note
+from alerts.store import Store
+from alerts.writing import Writing
 
 FAILURES = 5  # log-ins in a row that fail, then the account is locked
 LOCKED_FOR = timedelta(minutes=15)
 SHORTEST, LONGEST = 12, 1_024  # characters of a password; the upper bound keeps hashing cheap to refuse
+
+LEAST_EXPONENT = 8.0  # 10^8 guesses, what zxcvbn calls safely unguessable online: score 3 of 4
+MOST_LOOKED_AT = 72  # characters that are looked up: its time grows with their number
 
 ELSEWHERE = "elsewhere:"  # stands, with the provider, where a password's hash would: no password fits it
 
@@ -47,6 +52,7 @@ class Account(Struct, frozen=True):
     disabled: bool
     locked_until: datetime | None
     stamp: str
+    must_change: bool = False  # its password, before anything else
 
 
 class AccountError(Exception):
@@ -67,13 +73,25 @@ def check_login(store: Store, name: str, password: str, now: datetime) -> Accoun
 
 
 def add_account(
-    store: Store, name: str, password: str, role: Role, areas: tuple[str, ...], now: datetime, by: str
+    store: Store,
+    name: str,
+    password: str,
+    role: Role,
+    areas: tuple[str, ...],
+    now: datetime,
+    by: str,
+    *,
+    must_change: bool = False,
 ) -> None:
-    """Make an account. Raises AccountError for a name that is taken or a password or area that will not do."""
+    """Make an account. Raises AccountError for a name that is taken or a password or area that will not do.
+
+    must_change: whoever logs in with this password chooses another one before anything else.
+    """
     _check_name(name)
     _check_areas(areas)
     _check_password(name, password)
     record = replace(_blank(name, _hasher.hash(_typed(password)), now), role=role.value, areas=areas)
+    record = replace(record, must_change=must_change)
     with store.writing() as writing:
         if writing.account(name) is not None:
             raise AccountError(f"there is an account {name!r} already")
@@ -104,7 +122,9 @@ def enter(store: Store, name: str, role: Role, areas: tuple[str, ...], now: date
     return _account(record)
 
 
-def reset_password(store: Store, name: str, password: str, now: datetime, by: str) -> None:
+def reset_password(
+    store: Store, name: str, password: str, now: datetime, by: str, *, must_change: bool = False
+) -> None:
     """Give an account a new password, unlock and enable it; its sessions end. Raises AccountError."""
     _check_password(name, password)
     hashed = _hasher.hash(_typed(password))
@@ -113,6 +133,7 @@ def reset_password(store: Store, name: str, password: str, now: datetime, by: st
         if record.password_hash.startswith(ELSEWHERE):
             raise AccountError(f"{name!r} logs in at {record.password_hash.removeprefix(ELSEWHERE)}: no password here")
         fresh = replace(record, password_hash=hashed, disabled=False, failures=0, locked_until=None, changed_at=now)
+        fresh = replace(fresh, must_change=must_change)
         writing.put_account(fresh)
         _log(writing, "account_reset", by, now, account=name)
 
@@ -125,6 +146,8 @@ def change_password(store: Store, name: str, old: str, new: str, now: datetime) 
     _check_password(name, new)
     if check_login(store, name, old, now) is None:
         return None
+    if old == new:
+        raise AccountError("a new password differs from the old one")
     reset_password(store, name, new, now, by=name)
     return account(store, name)
 
@@ -199,7 +222,9 @@ def _typed(password: str) -> bytes:
 
 def _account(record: AccountRecord) -> Account:
     stamp = f"{record.changed_at.timestamp():.6f}"
-    return Account(record.name, Role(record.role), record.areas, record.disabled, record.locked_until, stamp)
+    return Account(
+        record.name, Role(record.role), record.areas, record.disabled, record.locked_until, stamp, record.must_change
+    )
 
 
 def _blank(name: str, password_hash: str, now: datetime) -> AccountRecord:
@@ -241,6 +266,15 @@ def _check_password(name: str, password: str) -> None:
         raise AccountError("a password may not contain the account's name")
     if len(set(password)) < 5:
         raise AccountError("a password has at least 5 different characters")
+    if _guesses_exponent(name, password) < LEAST_EXPONENT:
+        raise AccountError("a password is not among those that many people have, nor close to one")
+
+
+def _guesses_exponent(name: str, password: str) -> float:
+    """After 10 to the power of what somebody who knows the usual passwords has found it."""
+    from zxcvbn import zxcvbn  # its lists take 40 ms and 15 MB to load
+
+    return float(zxcvbn(password[:MOST_LOOKED_AT], user_inputs=[name])["guesses_log10"])
 
 
 def _log(writing: Writing, kind: str, actor: str, at: datetime, **data: object) -> None:

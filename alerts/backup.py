@@ -20,7 +20,8 @@ from msgspec import Struct
 from sqlalchemy import Connection, Date, Table, func, insert, select
 
 from alerts import tables as t
-from alerts.store import Store, Writing
+from alerts.store import Store
+from alerts.writing import Writing
 
 AT_ONCE = 1_000  # rows in one statement
 TABLES = t.metadata.sorted_tables  # those that others refer to come first

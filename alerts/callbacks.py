@@ -10,15 +10,16 @@ from enum import StrEnum
 
 import msgspec
 from msgspec import Struct, structs
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Connection, func, insert, literal, select, tuple_, update
 
 from alerts import tables as t
 from alerts.accounts import Account, Role
-from alerts.casework import WRITERS, NoLeadError
+from alerts.casework import WRITERS, NoLeadError, answered_before, digest, is_repeated
 from alerts.deadlines import CHINA
+from alerts.kept import Note, within
 from alerts.life import LONGEST_NOTE, MoveError
 from alerts.reveal import persons_of
-from alerts.store import Note, Store, within
+from alerts.store import Store
 
 SET, DONE = "call_set", "call_done"  # kinds of alert_event
 MOST_CALLS = 100  # of one lead
@@ -71,11 +72,20 @@ def calls_of(store: Store, alert_id: str) -> list[Call]:
         return [Call(**row._mapping) for row in rows]
 
 
-def calls_for(store: Store, who: Account, limit: int = 200) -> list[Call]:
-    """The open calls of this account, the most urgent first, of leads that it may see."""
+def key_of(call: Call) -> tuple[date, str, int]:
+    """Where a call stands in the order of ``calls_for``."""
+    return call.due, call.alert_id, call.number
+
+
+def calls_for(
+    store: Store, who: Account, limit: int = 200, *, after: tuple[date, str, int] | None = None
+) -> list[Call]:
+    """The open calls of this account, the most urgent first, of leads that it may see; those after a ``key_of``."""
     c, a = t.callback, t.alert
     query = select(c, a.c.areas).join(a, a.c.alert_id == c.c.alert_id)
     query = query.where(c.c.assignee == who.name, c.c.result == "").order_by(c.c.due, c.c.alert_id, c.c.number)
+    if after is not None:
+        query = query.where(tuple_(c.c.due, c.c.alert_id, c.c.number) > tuple_(*map(literal, after)))
     with store.engine.connect() as db:
         rows = [dict(row._mapping) for row in db.execute(query)]
     return [Call(**row) for row in rows if within(row.pop("areas").split(), who.areas)][:limit]
@@ -90,8 +100,10 @@ def set_call(
     assignee: str,
     due: date,
     now: datetime,
+    *,
+    key: str = "",
 ) -> Call:
-    """Ask somebody to call a patient whom the lead's records name. Raises NoLeadError, MoveError."""
+    """Ask somebody to call a patient whom the lead's records name. Raises NoLeadError, MoveError, KeyReusedError."""
     _check(store, who, alert_id)
     question = ask.strip()
     if not 0 < len(question) <= LONGEST_NOTE:
@@ -102,11 +114,14 @@ def set_call(
         raise MoveError("day_passed")
     c = t.callback
     areas = store.rows([alert_id])[alert_id].areas
+    asked = digest(alert_id, SET, person, question, assignee, due)
     with store.writing() as writing:
+        count = writing.db.execute(select(func.count()).where(c.c.alert_id == alert_id)).scalar_one()
+        if (before := answered_before(writing, who, key, asked, count + 1, now)) is not None:
+            return _call(writing.db, alert_id, before)
         record = writing.account(assignee)
         if not record or record.disabled or record.role not in set(CALLERS) or not within(areas, record.areas):
             raise MoveError("no_such_holder")
-        count = writing.db.execute(select(func.count()).where(c.c.alert_id == alert_id)).scalar_one()
         if count >= MOST_CALLS:
             raise MoveError("too_many_calls")
         call = Call(
@@ -124,23 +139,33 @@ def set_call(
     return call
 
 
-def done(store: Store, who: Account, alert_id: str, number: int, result: Result, said: str, now: datetime) -> None:
-    """What the patient said; only who was asked to call, once. Raises NoLeadError, MoveError."""
+def done(
+    store: Store,
+    who: Account,
+    alert_id: str,
+    number: int,
+    result: Result,
+    said: str,
+    now: datetime,
+    *,
+    key: str = "",
+) -> None:
+    """What the patient said; only who was asked to call, once. Raises NoLeadError, MoveError, KeyReusedError."""
     _check(store, who, alert_id)
     told = said.strip()
     if not 0 < len(told) <= LONGEST_NOTE:
         raise MoveError("too_long" if told else "note_needed")
-    call = next((one for one in calls_of(store, alert_id) if one.number == number), None)
-    if call is None:
-        raise NoLeadError(f"{alert_id}/{number}")
-    if call.assignee != who.name:
-        raise MoveError("not_your_call")
     c = t.callback
     ended = {"result": result.value, "said": told, "done_by": who.name, "done_at": now}
-    mine = (c.c.alert_id == alert_id, c.c.number == number, c.c.result == "")
     with store.writing() as writing:
-        if not writing.db.execute(update(c).where(*mine).values(**ended)).rowcount:
+        call = _call(writing.db, alert_id, number)
+        if call.assignee != who.name:
+            raise MoveError("not_your_call")
+        if is_repeated(writing, who, key, digest(alert_id, DONE, number, result, told), 0, now):
+            return
+        if call.result:
             raise MoveError("call_done")
+        writing.db.execute(update(c).where(c.c.alert_id == alert_id, c.c.number == number).values(**ended))
         writing.append([_note(DONE, structs.replace(call, **ended), who, now)])
 
 
@@ -158,6 +183,14 @@ def _check(store: Store, who: Account, alert_id: str) -> None:
         raise NoLeadError(alert_id)
     if who.role not in WRITERS:
         raise MoveError("not_your_role")
+
+
+def _call(db: Connection, alert_id: str, number: int) -> Call:
+    c = t.callback
+    for row in db.execute(select(c).where(c.c.alert_id == alert_id)):
+        if row.number == number:  # compared here: a number from outside may be too large for an engine
+            return Call(**row._mapping)
+    raise NoLeadError(f"{alert_id}/{number}")
 
 
 def _note(kind: str, call: Call, who: Account, now: datetime) -> Note:

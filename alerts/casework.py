@@ -19,6 +19,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from alerts import tables as t
 from alerts.accounts import Account, Role
 from alerts.deadlines import USUAL, Limits, due_on
+from alerts.kept import LeadRow, Note, within
 from alerts.life import (
     LONGEST_NOTE,
     RECOVERED,
@@ -35,7 +36,8 @@ from alerts.life import (
     allowed,
     check,
 )
-from alerts.store import LeadRow, Note, Store, Writing, portions, within
+from alerts.store import Store
+from alerts.writing import Writing, portions
 from detectors.finding import Level
 
 MOVED, COMMENTED = "moved", "commented"  # kinds of alert_event
@@ -155,7 +157,7 @@ def move(
     with store.writing() as writing:
         about = _within_reach(writing.db, who, alert_id)
         work = _work(writing.db, alert_id, about, limits)
-        if key and is_repeated(writing, who, key, digest(alert_id, version, name, asked), work.version + 1, now):
+        if is_repeated(writing, who, key, digest(alert_id, version, name, asked), work.version + 1, now):
             return work
         if version != work.version:
             raise StaleError(work)
@@ -195,7 +197,7 @@ def comment(store: Store, who: Account, alert_id: str, text: str, now: datetime,
         raise MoveError("too_long" if said else "note_needed")
     with store.writing() as writing:
         _within_reach(writing.db, who, alert_id)
-        if key and is_repeated(writing, who, key, digest(alert_id, COMMENTED, said), 0, now):
+        if is_repeated(writing, who, key, digest(alert_id, COMMENTED, said), 0, now):
             return
         mine = (t.alert_event.c.alert_id == alert_id, t.alert_event.c.kind == COMMENTED)
         if (
@@ -358,18 +360,28 @@ def _take(db: Connection, alert_id: str, measures: Sequence[Measure], who: Accou
 
 def is_repeated(writing: Writing, who: Account, key: str, asked: str, version: int, now: datetime) -> bool:
     """Was this very write carried out under this key? If not, it is remembered that it is now."""
+    return bool(key) and answered_before(writing, who, key, asked, version, now) is not None
+
+
+def answered_before(writing: Writing, who: Account, key: str, asked: str, version: int, now: datetime) -> int | None:
+    """The version, or number, that this very write led to under this key; None: it is carried out now.
+
+    Then it is remembered with this version. Raises KeyReusedError, MoveError.
+    """
+    if not key:
+        return None
     if len(key) > LONGEST_KEY:
         raise MoveError("too_long")
     known = t.answered.c
     writing.db.execute(delete(t.answered).where(known.at <= now - KEYS_KEPT))
     mine = (known.account == who.name, known.key == key)
-    before = writing.db.execute(select(known.asked).where(*mine)).scalar_one_or_none()
+    before = writing.db.execute(select(known.asked, known.version).where(*mine)).one_or_none()
     if before is None:
         writing.upsert(t.answered, [{"account": who.name, "key": key, "asked": asked, "version": version, "at": now}])
-        return False
-    if before != asked:
+        return None
+    if before.asked != asked:
         raise KeyReusedError(key)
-    return True
+    return int(before.version)
 
 
 def digest(*asked: object) -> str:

@@ -17,7 +17,9 @@ from sqlalchemy import ColumnElement, delete, or_, select
 from alerts import tables as t
 from alerts.accounts import Account
 from alerts.casework import WRITERS
-from alerts.store import Filter, LeadRow, Note, Order, Store, Writing, portions, within
+from alerts.kept import Filter, LeadRow, Note, Order, within
+from alerts.store import Store
+from alerts.writing import Writing, portions
 
 CLAIMED, UNCLAIMED = "claimed", "unclaimed"  # kinds of alert_event
 LOCKED = timedelta(minutes=15)  # how long the next lead is kept for whoever asked for it

@@ -4,7 +4,7 @@
 
 An entered lead stands among the alerts with its source in the detector's place, but nothing that is known of detectors
 touches it: no verdict speaks of it, its row of alert_event is no revision, so the ``alerts`` topic, ``alerts export``,
-messages and comparisons never hear of it.
+and comparisons never hear of it. Messages do, without a word of what is confidential.
 
 Who told is never kept, only the number of the paper. Where that number leads to an informant (``confidential``) it is
 shown nowhere but to those who may ask for it (``paper_of``), and that they did is in the trail.
@@ -16,18 +16,20 @@ from datetime import date, datetime, time, timedelta
 
 import msgspec
 from msgspec import Struct, structs
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from alerts import repeat
 from alerts import tables as t
 from alerts.accounts import Account, Role
-from alerts.alert import alert_id, open_alert
+from alerts.alert import Alert, alert_id, open_alert
 from alerts.casework import WRITERS, NoLeadError, digest, is_repeated
 from alerts.deadlines import CHINA
 from alerts.involved import is_org
+from alerts.kept import ENTERED, Note, Revision, area_of, areas_of, within
 from alerts.life import LONGEST_NUMBER, MOST_FEN, MoveError
 from alerts.source import Source
-from alerts.store import ENTERED, Note, Revision, Store, Writing, area_of, areas_of, within
+from alerts.store import Store
+from alerts.writing import Writing
 from detectors.finding import Certainty, Law, Lead, Level, Period, Subject
 
 PAPER_ASKED = "paper_asked"  # kind of alert_event
@@ -85,21 +87,17 @@ def enter(store: Store, who: Account, told: Told, now: datetime, *, key: str = "
 
     Raises MoveError, KeyReusedError.
     """
-    told = _tidy(told)
-    _check(who, told, now)
-    lead = _lead(told, hashlib.sha256(msgspec.json.encode((who.name, key or now.isoformat(), told))).hexdigest()[:16])
+    told = checked(who, told, now)
+    lead = lead_of(told, hashlib.sha256(msgspec.json.encode((who.name, key or now.isoformat(), told))).hexdigest()[:16])
     name = alert_id(lead)
     with store.writing() as writing:
-        if key and is_repeated(writing, who, key, digest(ENTERED, told), 0, now):
+        if is_repeated(writing, who, key, digest(ENTERED, told), 0, now):
             return name
         if writing.db.execute(select(t.alert.c.alert_id).where(t.alert.c.alert_id == name)).first():
             raise MoveError("entered_already")
         data = msgspec.json.encode({"source": told.source, "level": told.level, "confidential": told.confidential})
         (seq,) = writing.append([Note(kind=ENTERED, actor=who.name, at=now, alert_id=name, data=data)])
-        alert = open_alert(lead, 1, now)
-        writing.put_alerts([Revision(alert, lead, msgspec.json.encode(alert), seq, now)])
-        _put_area(writing, name, lead, told.area)
-        writing.upsert(t.entered, [structs.asdict(_row(name, told, who, now)) | {"source": told.source.value}])
+        put_lead(writing, open_alert(lead, 1, now), lead, told, seq, now, entered_by=who.name, entered_at=now)
         repeat.count(writing, {lead.subject})
     return name
 
@@ -126,9 +124,42 @@ def paper_of(store: Store, who: Account, name: str, now: datetime) -> str:
     return found.paper
 
 
+def put_lead(
+    writing: Writing,
+    alert: Alert,
+    lead: Lead,
+    told: Told,
+    seq: int,
+    now: datetime,
+    *,
+    entered_by: str,
+    entered_at: datetime,
+) -> None:
+    """The alert, the areas it is seen in, and what stands beside it, as they are from this seq on."""
+    name = alert.alert_id
+    writing.put_alerts([Revision(alert, lead, msgspec.json.encode(alert), seq, now)])
+    _put_area(writing, name, lead, told.area)
+    beside = Entered(
+        alert_id=name,
+        source=told.source,
+        told=told.told,
+        paper=told.paper,
+        received=told.received,
+        confidential=told.confidential,
+        entered_by=entered_by,
+        entered_at=entered_at,
+    )
+    writing.upsert(t.entered, [structs.asdict(beside) | {"source": told.source.value}])
+
+
 def _read(store: Store, name: str) -> Entered | None:
     with store.engine.connect() as db:
-        row = db.execute(select(t.entered).where(t.entered.c.alert_id == name)).one_or_none()
+        return read_row(db, name)
+
+
+def read_row(db: Connection, name: str) -> Entered | None:
+    """With the paper's number, whoever asks."""
+    row = db.execute(select(t.entered).where(t.entered.c.alert_id == name)).one_or_none()
     return None if row is None else Entered(**{**row._mapping, "source": Source(row.source)})
 
 
@@ -136,6 +167,13 @@ def _areas(store: Store, name: str) -> list[str]:
     with store.engine.connect() as db:
         found = db.execute(select(t.alert.c.areas).where(t.alert.c.alert_id == name)).scalar_one_or_none()
     return (found or "").split()
+
+
+def checked(who: Account, told: Told, now: datetime) -> Told:
+    """As it is kept. Raises MoveError."""
+    told = _tidy(told)
+    _check(who, told, now)
+    return told
 
 
 def _tidy(told: Told) -> Told:
@@ -191,7 +229,7 @@ def _named_areas(told: Told) -> list[str]:
     return [*map(area_of, told.orgs), *([told.area] if told.area else [])]
 
 
-def _lead(told: Told, token: str) -> Lead:
+def lead_of(told: Told, token: str) -> Lead:
     """As a detector would say it. What is not known is empty, never made up."""
     first = told.since or told.received
     since, until = _midnight(first), _midnight((told.until or first) + timedelta(days=1))
@@ -228,19 +266,6 @@ def _put_area(writing: Writing, name: str, lead: Lead, area: str) -> None:
     writing.upsert(t.alert_org, [{"alert_id": name, "org": "", "area": area}])
     here = update(t.alert).where(t.alert.c.alert_id == name)
     writing.db.execute(here.values(areas=" ".join((*areas, area))))
-
-
-def _row(name: str, told: Told, who: Account, now: datetime) -> Entered:
-    return Entered(
-        alert_id=name,
-        source=told.source,
-        told=told.told,
-        paper=told.paper,
-        received=told.received,
-        confidential=told.confidential,
-        entered_by=who.name,
-        entered_at=now,
-    )
 
 
 def _midnight(day: date) -> datetime:

@@ -10,7 +10,8 @@ from typing import IO
 import xlsxwriter  # type: ignore[import-untyped]  # comes without types
 
 from alerts.alert import Alert
-from alerts.store import EVERYTHING, Filter, Store
+from alerts.kept import EVERYTHING, Filter
+from alerts.store import Store
 
 CHINA = timezone(timedelta(hours=8))
 LEVELS = {"red": "红", "orange": "橙", "yellow": "黄", "blue": "蓝"}

@@ -18,7 +18,8 @@ from msgspec.structs import astuple
 from sqlalchemy import delete, func, insert, select
 
 from alerts import tables as t
-from alerts.store import Store, within
+from alerts.kept import within
+from alerts.store import Store
 
 FEWEST = 30  # cases below which nothing is said of a deviation; domain.md C11
 TOO_MUCH = 0.1  # above what was agreed; domain.md C11

@@ -15,7 +15,8 @@ import msgspec
 from sqlalchemy import and_, bindparam, delete, func, insert, select, update
 
 from alerts import tables as t
-from alerts.store import KEEPER, Note, Writing, portions
+from alerts.kept import KEEPER, Note
+from alerts.writing import Writing, portions
 from detectors.finding import Lead
 
 EXPLAINED = Fraction(4, 5)  # of the weaker one's events that the stronger one must hold; docs/decisions/j

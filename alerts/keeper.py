@@ -22,8 +22,10 @@ from msgspec.structs import astuple
 
 from alerts import inhibition, repeat, snooze
 from alerts.alert import Alert, open_alert
+from alerts.kept import KEEPER, Note, Revision, Said
 from alerts.merge import by_alert, merged
-from alerts.store import KEEPER, Note, Revision, Said, Store, Writing
+from alerts.store import Store
+from alerts.writing import Writing
 from detectors.finding import Lead, Subject, UnitId, Verdict
 
 

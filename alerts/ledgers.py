@@ -8,8 +8,9 @@ from sqlalchemy import select
 
 from alerts import tables as t
 from alerts.deadlines import CHINA
+from alerts.kept import within
 from alerts.life import MOST_POINTS
-from alerts.store import Store, within
+from alerts.store import Store
 
 MOST = 20_000  # measures with points that are read; a year of a province has fewer
 MOST_LEADS = 5  # named with a balance, the newest

@@ -19,8 +19,8 @@ from msgspec import Struct, convert
 from alerts.casework import Taken, Work
 from alerts.deadlines import CHINA
 from alerts.export_pdf import FACE
+from alerts.kept import Detail
 from alerts.life import State
-from alerts.store import Detail
 from alerts.web.wording import Mask, Words
 
 REGULATION = "《医疗保障基金使用监督管理条例》（国务院令第735号）"

@@ -9,8 +9,9 @@ from msgspec import Struct
 from sqlalchemy import func, select
 
 from alerts import tables as t
+from alerts.kept import within
 from alerts.life import PENALTIES, RECOVERED, State
-from alerts.store import Store, within
+from alerts.store import Store
 
 Z = 1.959964  # two-sided 95 %
 CONFIRMED = frozenset({State.CONFIRMED.value, State.PARTLY.value})

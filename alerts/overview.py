@@ -15,11 +15,13 @@ from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, String, and_, case, func, or_, select, text
 
 from alerts import tables as t
+from alerts.choosing import conditions
 from alerts.deadlines import CHINA, USUAL, Limits, due_on
+from alerts.kept import Filter, within
 from alerts.life import RECOVERED, State
 from alerts.outcomes import CONFIRMED, Outcomes, outcomes
 from alerts.source import SOURCES
-from alerts.store import Filter, Store, conditions, within
+from alerts.store import Store
 from detectors.finding import Level
 
 DAYS = 28  # of leads by kind

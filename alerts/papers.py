@@ -21,13 +21,14 @@ from pathlib import Path
 import msgspec
 import puremagic
 from msgspec import Struct, structs
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from alerts import tables as t
 from alerts.accounts import Account
-from alerts.casework import WRITERS, NoLeadError
+from alerts.casework import WRITERS, NoLeadError, answered_before, digest, is_repeated
+from alerts.kept import Note
 from alerts.life import LONGEST_NOTE, MoveError
-from alerts.store import Note, Store
+from alerts.store import Store
 
 FILED, READ, WITHDRAWN = "paper_filed", "paper_read", "paper_withdrawn"  # kinds of alert_event
 LONGEST_NAME = 120  # characters
@@ -96,18 +97,25 @@ def file_paper(
     now: datetime,
     *,
     notice: str = "",
+    key: str = "",
 ) -> Paper:
-    """Put a paper to a lead. Raises NoLeadError, MoveError."""
+    """Put a paper to a lead. A key sent again with the same file, or for the same notice, files no second one.
+
+    Raises NoLeadError, MoveError, KeyReusedError.
+    """
     _check_reach(store, who, alert_id, writes=True)
     shown = shown_name(name)
     kind = _checked_kind(cabinet, shown, body)
-    digest = hashlib.sha256(body).hexdigest()
-    _put(cabinet, digest, body)  # before the row: a row without its file would be a paper that nobody can read
+    sha256 = hashlib.sha256(body).hexdigest()
+    asked = digest(alert_id, FILED, shown, notice or sha256)  # a notice written again has other bytes
+    _put(cabinet, sha256, body)  # before the row: a row without its file would be a paper that nobody can read
     with store.writing() as writing:
         p = t.paper
         last, count = writing.db.execute(
             select(func.coalesce(func.max(p.c.number), 0), func.count()).where(p.c.alert_id == alert_id)
         ).one()
+        if (before := answered_before(writing, who, key, asked, last + 1, now)) is not None:
+            return _paper_of(writing.db, alert_id, before)
         if count >= cabinet.most_papers:
             raise MoveError("too_many_papers")
         paper = Paper(
@@ -116,7 +124,7 @@ def file_paper(
             name=shown,
             kind=kind,
             size=len(body),
-            sha256=digest,
+            sha256=sha256,
             notice=notice,
             filed_by=who.name,
             filed_at=now,
@@ -131,7 +139,8 @@ def read_paper(
 ) -> tuple[Paper, bytes]:
     """A paper and its bytes, as they were filed. Raises NoLeadError, DamagedError."""
     _check_reach(store, who, alert_id)
-    paper = _standing(store, alert_id, number)
+    with store.engine.connect() as db:
+        paper = _standing(db, alert_id, number)
     try:
         body = _path(cabinet, paper.sha256).read_bytes()
     except OSError as error:
@@ -142,19 +151,22 @@ def read_paper(
     return paper, body
 
 
-def withdraw_paper(store: Store, who: Account, alert_id: str, number: int, because: str, now: datetime) -> None:
-    """Nobody shall read it any more; that it was there stays. Raises NoLeadError, MoveError."""
+def withdraw_paper(
+    store: Store, who: Account, alert_id: str, number: int, because: str, now: datetime, *, key: str = ""
+) -> None:
+    """Nobody shall read it any more; that it was there stays. Raises NoLeadError, MoveError, KeyReusedError."""
     _check_reach(store, who, alert_id, writes=True)
     reason = because.strip()
     if not 0 < len(reason) <= LONGEST_NOTE:
         raise MoveError("too_long" if reason else "note_needed")
-    paper = _standing(store, alert_id, number)
     p = t.paper
-    mine = (p.c.alert_id == alert_id, p.c.number == number, p.c.withdrawn_at.is_(None))
     told = {"withdrawn_by": who.name, "withdrawn_because": reason, "withdrawn_at": now}
     with store.writing() as writing:
-        if writing.db.execute(update(p).where(*mine).values(**told)).rowcount:
-            writing.append([_note(WITHDRAWN, structs.replace(paper, **told), who, now)])
+        if is_repeated(writing, who, key, digest(alert_id, WITHDRAWN, number, reason), 0, now):
+            return
+        paper = _standing(writing.db, alert_id, number)
+        writing.db.execute(update(p).where(p.c.alert_id == alert_id, p.c.number == number).values(**told))
+        writing.append([_note(WITHDRAWN, structs.replace(paper, **told), who, now)])
 
 
 def shown_name(name: str) -> str:
@@ -220,10 +232,18 @@ def _check_reach(store: Store, who: Account, alert_id: str, *, writes: bool = Fa
         raise MoveError("not_your_role")
 
 
-def _standing(store: Store, alert_id: str, number: int) -> Paper:
-    for paper in papers_of(store, alert_id):
-        if paper.number == number and paper.withdrawn_at is None:
-            return paper
+def _standing(db: Connection, alert_id: str, number: int) -> Paper:
+    paper = _paper_of(db, alert_id, number)
+    if paper.withdrawn_at is not None:
+        raise NoLeadError(f"{alert_id}/{number}")
+    return paper
+
+
+def _paper_of(db: Connection, alert_id: str, number: int) -> Paper:
+    p = t.paper
+    for row in db.execute(select(p).where(p.c.alert_id == alert_id)):
+        if row.number == number:  # compared here: a number from outside may be too large for an engine
+            return Paper(**row._mapping)
     raise NoLeadError(f"{alert_id}/{number}")
 
 

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from sqlalchemy import delete, insert, select
 
 from alerts import tables as t
-from alerts.store import Store, portions
+from alerts.store import Store
+from alerts.writing import portions
 
 
 class PriceLimit(NamedTuple):

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from alerts.store import STORE_AWAY, Entry, Store
+from alerts.engines import STORE_AWAY
+from alerts.kept import Entry
+from alerts.store import Store
 
 TYPES = {
     "created": "fundwatch.alert.created.v1",

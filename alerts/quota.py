@@ -6,9 +6,11 @@ from datetime import datetime, time
 from sqlalchemy import select
 
 from alerts import tables as t
+from alerts.choosing import OFF_INDEX
 from alerts.deadlines import CHINA
+from alerts.kept import within
 from alerts.life import State
-from alerts.store import OFF_INDEX, Store, within
+from alerts.store import Store
 from detectors.finding import Level
 
 DAILY = 12  # screens/01-feed: what one desk of a county got through; a bureau sets its own

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from sqlalchemy import bindparam, select, tuple_, update
 
 from alerts import tables as t
-from alerts.store import Writing, portions
+from alerts.writing import Writing, portions
 from detectors.finding import Subject
 
 

@@ -9,7 +9,9 @@ import msgspec
 from sqlalchemy import delete, func, select, update
 
 from alerts import tables as t
-from alerts.store import DROPPED, Cut, Note, Store, portions
+from alerts.kept import DROPPED, Cut, Note
+from alerts.store import Store
+from alerts.writing import portions
 
 SHORTEST = timedelta(days=400)  # detectors look back so far: what is younger may still be changed or withdrawn
 

@@ -13,7 +13,8 @@ from sqlalchemy import func, select
 from alerts import tables as t
 from alerts.accounts import Account, Role
 from alerts.alert import Alert
-from alerts.store import LeadRow, Note, Store
+from alerts.kept import LeadRow, Note
+from alerts.store import Store
 
 REVEALED: Final = "revealed"  # kind of alert_event
 MAY_REVEAL = frozenset({Role.SCREENER, Role.REVIEWER, Role.INVESTIGATOR})  # who works leads

@@ -17,7 +17,9 @@ from sqlalchemy import Connection, Row, bindparam, delete, exists, select, tuple
 
 from alerts import tables as t
 from alerts.accounts import Account, Role
-from alerts.store import KEEPER, Note, Store, Writing, portions, within
+from alerts.kept import KEEPER, Note, within
+from alerts.store import Store
+from alerts.writing import Writing, portions
 from detectors.finding import Level, Subject
 
 LONGEST = timedelta(days=30)  # longer needs a second person

@@ -14,8 +14,9 @@ from sqlalchemy import Connection, and_, select
 from alerts import tables as t
 from alerts.casework import Taken, Work, ledger, measures_of_all, works_of
 from alerts.involved import is_org
+from alerts.kept import Filter, LeadRow, Order, area_of, within
 from alerts.life import LEDGERS
-from alerts.store import Filter, LeadRow, Order, Store, area_of, within
+from alerts.store import Store
 from detectors.finding import Subject
 
 MOST_LEADS = 200  # of one subject

@@ -16,10 +16,11 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA = "0009"  # the migration that makes these tables
+SCHEMA = "0010"  # the migration that makes these tables
 
 
 class Instant(TypeDecorator[datetime]):
@@ -268,6 +269,17 @@ entered = Table(
     Column("entered_at", Instant, nullable=False),
 )
 
+# What an entered lead said before it was corrected; see alerts.corrected.
+entered_before = Table(
+    "entered_before",
+    metadata,
+    Column("alert_id", ALERT_ID, ForeignKey("alert.alert_id"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("told", Text, nullable=False),  # JSON of alerts.entered.Told
+    Column("corrected_by", Plain, nullable=False),
+    Column("corrected_at", Instant, nullable=False),
+)
+
 # Messages that leave the desk, one for each target, lead and level told of; see alerts.notify.
 notification = Table(
     "notification",
@@ -398,4 +410,5 @@ account = Table(
     Column("locked_until", Instant),
     Column("created_at", Instant, nullable=False),
     Column("changed_at", Instant, nullable=False),  # password, role, areas or disabled; ends older sessions
+    Column("must_change", Boolean, nullable=False, server_default=false()),  # the password, which somebody else chose
 )

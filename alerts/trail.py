@@ -15,11 +15,13 @@ from alerts import tables as t
 from alerts.casework import COMMENTED, MOVED
 from alerts.claims import CLAIMED, UNCLAIMED
 from alerts.entered import PAPER_ASKED
+from alerts.kept import BESIDE, CHANGES, CORRECTED, ENTERED, KEEPER, Entry
 from alerts.reveal import REVEALED
-from alerts.store import BESIDE, CHANGES, ENTERED, KEEPER, Entry, Store
+from alerts.store import Store
 
 PAGE = 100  # rows
 EXPORTED: Final = "exported"  # kind of alert_event
+REFUSED: Final = "refused"  # the same: somebody asked for what is not theirs
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "logins": ("login", "login_tried"),
@@ -36,8 +38,10 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         callbacks.SET,
         callbacks.DONE,
         ENTERED,
+        CORRECTED,
     ),
     "accounts": ("account_added", "account_told", "account_reset", "account_disabled"),
+    "refusals": (REFUSED,),
     "leads": (*CHANGES, *BESIDE),
     "upkeep": ("dropped", "cut"),
 }

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from alerts.indicators import AGREED, Kind, Measured
+from alerts.kept import area_of
 from alerts.price_limits import PriceLimit
-from alerts.store import area_of
 from detectors.bedside import EXEMPT_WARDS, is_exempt
 from detectors.event import (
     CHINA,

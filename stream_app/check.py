@@ -417,7 +417,8 @@ def _other_schema(client: "Redis", settings: Settings) -> str:
 def _store(settings: Settings, data_dir: Path | None) -> Finding:
     from sqlalchemy import make_url
 
-    from alerts.store import STORE_AWAY, Store, StoreError
+    from alerts.engines import STORE_AWAY, StoreError
+    from alerts.store import Store
 
     shown = _without_password(settings.store.url)
     upgrade = "fundwatch db upgrade" + (f" --data {data_dir}" if data_dir else "")

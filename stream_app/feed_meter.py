@@ -10,7 +10,8 @@ from typing import Literal
 from sqlalchemy import case, func, select, text
 
 from alerts import tables as t
-from alerts.store import STORE_AWAY, Store, StoreError
+from alerts.engines import STORE_AWAY, StoreError
+from alerts.store import Store
 from alerts.web.meter import Meter
 from detectors.finding import Level
 from stream_app import metrics, triage

@@ -11,7 +11,7 @@ import structlog
 from confluent_kafka import KafkaException
 from redis.exceptions import RedisError
 
-from alerts.store import STORE_AWAY, StoreError
+from alerts.engines import STORE_AWAY, StoreError
 from stream_app import metrics
 from stream_app.delivery import NotDelivered
 from stream_app.metrics import Part

@@ -16,5 +16,6 @@ from tests.stores import (  # noqa: E402,F401 - the same
     postgresql_store,
     sqlite_template,
     store,
+    template,
     url,
 )

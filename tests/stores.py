@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, text
 from alerts.migrations import upgrade
 from alerts.store import Store
 from alerts.tables import metadata
+from tests.browser.site import made_template
 
 
 def _program(name: str) -> Path | None:
@@ -28,6 +29,12 @@ def _as_server_user(directory: Path, *command: str | Path) -> list[str]:
         return [str(part) for part in command]
     shutil.chown(directory, "postgres")
     return ["runuser", "-u", "postgres", "--", *map(str, command)]
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with one account that can log in; see tests.browser.site.store_in."""
+    return made_template(tmp_path_factory.mktemp("template"))
 
 
 @pytest.fixture(scope="session")

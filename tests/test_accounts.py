@@ -117,8 +117,8 @@ def test_a_new_password_ends_older_sessions(wang: Store) -> None:
 
 @pytest.mark.parametrize(
     "password",
-    ["eleven char", "aaaaaaaaaaaaaaa", "my name is WANG!", "x" * 2_000],
-    ids=["short", "same", "name", "long"],
+    ["eleven char", "aaaaaaaaaaaaaaa", "my name is WANG!", "x" * 2_000, "P@ssw0rd2026", "qwertyuiop[]", "1234567890ab"],
+    ids=["short", "same", "name", "long", "common", "keyboard", "digits"],
 )
 def test_a_weak_password_is_refused(store: Store, password: str) -> None:
     with pytest.raises(AccountError, match="password"):

@@ -12,6 +12,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, status_c
 
 from alerts.accounts import account
 from alerts.alert import alert_id
+from alerts.papers import Cabinet
 from alerts.store import Store
 from alerts.web.api import describe
 from alerts.web.bounds import Bounds
@@ -37,7 +38,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[s
     tell(store, *leads.every_kind())
     who = account(store, NAME)
     assert who is not None
-    with serving(store, bounds=WIDE) as address:
+    with serving(store, bounds=WIDE, cabinet=Cabinet(folder=directory / "papers")) as address:
         yield address, {COOKIE: Gate(store, SECRET, now).session(who)}
     store.close()
 

@@ -32,7 +32,7 @@ ALLOWED: dict[str, set[str]] = {
         *("detectors", "msgspec", "sqlalchemy", "alembic", "xlsxwriter", "argon2", "holidays"),
         *("fastapi", "starlette", "anyio", "uvicorn", "jinja2", "markupsafe", "itsdangerous"),
         *("authlib", "joserfc", "httpx2", "limits", "reportlab"),
-        *("httpx", "standardwebhooks", "puremagic", "docx"),
+        *("httpx", "standardwebhooks", "puremagic", "docx", "zxcvbn"),
     },
     "replay": {"detectors", "models", "alerts", "msgspec", "duckdb", "zstandard", "confluent_kafka"},
     "stream_app": {

@@ -12,7 +12,8 @@ from sqlalchemy import select
 from alerts import keeper, migrations, retention
 from alerts import tables as t
 from alerts.backup import BackupError, backup, look_into, restore
-from alerts.store import Note, Store
+from alerts.kept import Note
+from alerts.store import Store
 from detectors.finding import Verdict
 from stream_app.commands.alerts import db
 from stream_app.commands.retention import days_before, retain

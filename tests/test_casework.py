@@ -28,8 +28,9 @@ from alerts.casework import (
     work_of,
 )
 from alerts.keeper import keep
+from alerts.kept import AccountRecord
 from alerts.life import NOTHING, Asked, Kind, Measure, MoveError, Name, Reason, State
-from alerts.store import AccountRecord, Store
+from alerts.store import Store
 from stream_app.cli import front
 from tests.browser.leads import taken_back, verdicts
 from tests.leads import NOON, ORG, lead

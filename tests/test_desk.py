@@ -17,7 +17,7 @@ from alerts.store import Store
 from alerts.web.desk import Choice, choice
 from detectors.finding import Lead, Level
 from tests.browser.leads import verdicts
-from tests.browser.site import made_template, now, serving, store_in
+from tests.browser.site import now, serving, store_in
 from tests.leads import lead
 from tests.test_outcomes import step
 from tests.test_work import Office, record
@@ -25,11 +25,6 @@ from tests.test_work import Office, record
 PEOPLE = {"chen": Role.SCREENER, "wang": Role.SCREENER, "fang": Role.REVIEWER, "jia": Role.VIEWER}
 FIRST, SECOND, THIRD = (lead(f"P33010210007/T{n}", amount=900 - n, events=(f"e{n}",)) for n in range(3))
 ELSEWHERE = lead("P44010210007/T1", orgs=("P44010210007",), events=("e9",))
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_template(tmp_path_factory.mktemp("desk"))
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ from alerts.casework import KeyReusedError, move, work_of
 from alerts.entered import Told, enter, entered, paper_of
 from alerts.export import ndjson
 from alerts.keeper import keep
+from alerts.kept import Filter
 from alerts.life import NOTHING, MoveError, Name
-from alerts.notify import queue
 from alerts.overview import overview
 from alerts.publish import pending
 from alerts.source import RULES, Source
-from alerts.store import Filter, Store
+from alerts.store import Store
 from alerts.web.gate import COOKIE, Gate
 from detectors.finding import Level
 from tests.browser.site import SECRET, made_template, now, serving, store_in
@@ -69,13 +69,12 @@ def test_counts_know_of_it_at_once(store: Store) -> None:
     assert store.facets().total == 1
 
 
-def test_topic_and_export_of_alerts_and_messages_never_hear_of_it(store: Store) -> None:
+def test_topic_and_export_of_alerts_never_hear_of_it(store: Store) -> None:
     keep(store, [verdict(lead())], NOON)
     before = [m.value for m in pending(store, "alerts")], list(ndjson(store, Filter(sources=frozenset({RULES}))))
     enter(store, CHEN, TOLD, NOON)
     after = [m.value for m in pending(store, "alerts")], list(ndjson(store, Filter(sources=frozenset({RULES}))))
     assert before == after
-    assert [entry.kind for entry in store.events_after(0, kinds=queue.SPEAKING)] == ["created"]
 
 
 def test_what_rules_say_afterwards_is_the_same_as_without_it(store: Store) -> None:

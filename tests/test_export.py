@@ -20,10 +20,11 @@ from alerts.accounts import Account, Role, check_login
 from alerts.alert import Alert
 from alerts.export import COLUMNS, csv_lines, harmless, ndjson, xlsx
 from alerts.keeper import alert_lines, keep
+from alerts.kept import Filter, Note
 from alerts.migrations import head, upgrade
 from alerts.publish import Message, pending, publish_forever, sent
 from alerts.snooze import snooze
-from alerts.store import Filter, Note, Store
+from alerts.store import Store
 from detectors.finding import Level, Subject
 from tests.leads import NOON, lead, verdict
 

@@ -21,17 +21,12 @@ from alerts.store import Store
 from alerts.trail import EXPORTED, Of, read
 from alerts.web.bounds import Bounds
 from tests.browser import leads, more_leads
-from tests.browser.site import made_template, serving, store_in, tell
+from tests.browser.site import serving, store_in, tell
 from tests.test_reveal import ASK, Clock, at, put
 
 LEAD = leads.readmitted()
 HERE = f"/alerts/{alert_id(LEAD)}"
 BOUNDS = Bounds(exports_an_hour=4, export_rows=6)
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_template(tmp_path_factory.mktemp("exports"))
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from detectors.catalogue import DETECTORS
 from stream_app import check
 from stream_app.settings import PaperSettings, Settings, StoreSettings
 from tests.browser import leads
-from tests.browser.site import made_template, now, serving, store_in, tell
+from tests.browser.site import now, serving, store_in, tell
 from tests.test_work import PEOPLE, Office, record
 
 LEAD = leads.batch()
@@ -43,11 +43,6 @@ def archive(*names: str) -> bytes:
 
 DOCX = archive("[Content_Types].xml", "word/document.xml")
 XLSX = archive("[Content_Types].xml", "xl/workbook.xml")
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_template(tmp_path_factory.mktemp("file"))
 
 
 @pytest.fixture

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from alerts.alert import alert_id
 from alerts.inhibition import rests_on
 from alerts.keeper import keep
+from alerts.kept import CHANGES, Filter, LeadRow, Order
 from alerts.publish import pending
-from alerts.store import CHANGES, Filter, LeadRow, Order, Store
+from alerts.store import Store
 from detectors.finding import Certainty, Evidence, Lead, Level, Verdict
 from tests.leads import NOON, ORG, lead, verdict
 

@@ -16,7 +16,7 @@ from tests.browser.leads import verdicts
 from tests.leads import NOON, lead
 from tests.test_casework import PEOPLE, record
 from tests.test_outcomes import check, step
-from tests.test_work import Office, office, template  # noqa: F401
+from tests.test_work import Office, office  # noqa: F401
 
 ONE, OTHER = lead("P33010210007/T1"), lead("P33010210007/T2")
 

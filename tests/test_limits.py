@@ -13,18 +13,13 @@ from alerts.web.bounds import Bounds
 from alerts.web.gate import COOKIE, Gate
 from alerts.web.limiting import network
 from stream_app.settings import FeedSettings
-from tests.browser.site import NAME, SECRET, made_template, serving, store_in
+from tests.browser.site import NAME, SECRET, serving, store_in
 from tests.test_reveal import Clock, at, put
 
 BOUNDS = Bounds(
     requests_a_minute=12, tries_a_minute=6, session_idle=timedelta(minutes=30), session_lasts=timedelta(hours=2)
 )
 CALM = Bounds(session_idle=BOUNDS.session_idle, session_lasts=BOUNDS.session_lasts)
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_template(tmp_path_factory.mktemp("limits"))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from alerts.web.gate import COOKIE
 from alerts.web.provider import Provider
 from stream_app.embedded import ports
 from stream_app.settings import Settings, SettingsError
-from tests.browser.site import made_template, now, serving, store_in
+from tests.browser.site import now, serving, store_in
 from tests.identity_provider import CLIENT, SECRET, IdentityProvider, provider_running
 
 ROLES = {"fund-review": Role.REVIEWER, "fund-screen": Role.SCREENER}
@@ -25,11 +25,6 @@ CHEN = {"preferred_username": "chen", "fundwatch_role": ["fund-screen", "other"]
 def elsewhere() -> Iterator[IdentityProvider]:
     with provider_running() as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_template(tmp_path_factory.mktemp("oidc"))
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import pytest
 
 from alerts.accounts import Role, account
 from alerts.alert import alert_id
+from alerts.kept import AccountRecord
 from alerts.reveal import REVEALED, Grant, persons_of
-from alerts.store import AccountRecord, Store
+from alerts.store import Store
 from alerts.web.bounds import Bounds
 from alerts.web.gate import COOKIE, Gate
 from alerts.web.meter import Meter
@@ -19,7 +20,7 @@ from stream_app import metrics
 from stream_app.feed_meter import FeedMeter
 from stream_app.status import Status
 from tests.browser import leads
-from tests.browser.site import SECRET, made_template, now, serving, store_in, tell
+from tests.browser.site import SECRET, now, serving, store_in, tell
 
 LEAD = leads.batch()
 ID = alert_id(LEAD)
@@ -36,11 +37,6 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.time
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_template(tmp_path_factory.mktemp("reveal"))
 
 
 @pytest.fixture

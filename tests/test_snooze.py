@@ -8,6 +8,7 @@ import pytest
 from alerts.accounts import Account, Role
 from alerts.alert import alert_id
 from alerts.keeper import keep
+from alerts.kept import Filter, LeadRow, Order, State
 from alerts.publish import pending
 from alerts.snooze import (
     LONGEST,
@@ -20,7 +21,7 @@ from alerts.snooze import (
     snoozes_of,
     wake,
 )
-from alerts.store import Filter, LeadRow, Order, State, Store
+from alerts.store import Store
 from detectors.finding import Lead, Level, Subject
 from tests.leads import NOON, ORG, lead, verdict
 

@@ -18,20 +18,11 @@ from sqlalchemy import select, text
 
 from alerts import migrations
 from alerts.alert import Alert
+from alerts.choosing import CursorError
+from alerts.engines import STORE_AWAY, StoreError, engine_for
 from alerts.keeper import keep
-from alerts.store import (
-    STORE_AWAY,
-    CursorError,
-    Filter,
-    LeadRow,
-    Note,
-    Order,
-    Page,
-    Store,
-    StoreError,
-    engine_for,
-    within,
-)
+from alerts.kept import Filter, LeadRow, Note, Order, Page, within
+from alerts.store import Store
 from alerts.tables import SCHEMA, metadata, rests_on
 from detectors.finding import Certainty, Lead, Level
 from tests.leads import NOON, ORG, lead, verdict

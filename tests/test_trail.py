@@ -9,22 +9,18 @@ from sqlalchemy import text
 
 from alerts.accounts import Role, account, check_login
 from alerts.alert import alert_id
+from alerts.kept import Note
 from alerts.reveal import Why, persons_of, reveal
-from alerts.store import Note, Store
+from alerts.store import Store
 from alerts.trail import GROUPS, Of, read
 from alerts.web.bounds import SHIPPED
 from alerts.web.wording import catalogue
 from tests.browser import leads
-from tests.browser.site import NAME, PASSWORD, made_template, now, serving, store_in, tell
+from tests.browser.site import NAME, PASSWORD, now, serving, store_in, tell
 from tests.test_reveal import Clock, at, put
 
 LEAD = leads.batch()
 ID = alert_id(LEAD)
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_template(tmp_path_factory.mktemp("trail"))
 
 
 @pytest.fixture

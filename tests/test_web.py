@@ -22,8 +22,9 @@ from msgspec.structs import replace
 
 from alerts.accounts import FAILURES, Role, account, add_account, check_login, disable_account
 from alerts.alert import alert_id
+from alerts.kept import Note, Order
 from alerts.snooze import snooze
-from alerts.store import Note, Order, Store
+from alerts.store import Store
 from alerts.web.charts import chart
 from alerts.web.charts.drawing import Chart
 from alerts.web.gate import COOKIE, LASTS, POLICY
@@ -40,7 +41,6 @@ from tests.browser.site import (
     NAME,
     PASSWORD,
     SECRET,
-    made_template,
     now,
     serving,
     session_of,
@@ -64,11 +64,6 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.time
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_template(tmp_path_factory.mktemp("web"))
 
 
 @pytest.fixture
@@ -561,7 +556,9 @@ def test_the_api_snoozes_and_wakes(reader: httpx.Client) -> None:
     "body", ["", "{}", '{"until": "2026-03-12T00:00:00", "reason": "x"}', '{"until": "soon", "reason": "x"}', "[1]"]
 )
 def test_the_api_says_what_is_wrong_with_a_snooze(reader: httpx.Client, body: str) -> None:
-    answer = reader.put(f"/api/v1{page_of(leads.far_apart())}/snooze", content=body)
+    answer = reader.put(
+        f"/api/v1{page_of(leads.far_apart())}/snooze", content=body, headers={"content-type": "application/json"}
+    )
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
 
 
@@ -869,9 +866,20 @@ def test_the_description_names_every_path_and_shape(reader: httpx.Client) -> Non
         "/api/v1/ledgers/{kind}/{name}",
         "/api/v1/audit",
         "/api/v1/leads",
+        "/api/v1/leads/{alert_id}",
         "/api/v1/leads/{alert_id}/origin",
         "/api/v1/leads/{alert_id}/paper",
         "/api/v1/outcomes",
+        "/api/v1/alerts/{alert_id}/papers",
+        "/api/v1/alerts/{alert_id}/papers/{number}",
+        "/api/v1/alerts/{alert_id}/papers/{number}/file",
+        "/api/v1/alerts/{alert_id}/papers/{number}/withdrawal",
+        "/api/v1/alerts/{alert_id}/notices",
+        "/api/v1/alerts/{alert_id}/patients",
+        "/api/v1/alerts/{alert_id}/calls",
+        "/api/v1/alerts/{alert_id}/calls/{number}",
+        "/api/v1/alerts/{alert_id}/calls/{number}/result",
+        "/api/v1/calls",
     }
     wanted = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(document)))
     assert wanted <= set(document["components"]["schemas"])

@@ -9,14 +9,15 @@ import pytest
 
 from alerts.accounts import Role, account
 from alerts.alert import alert_id
+from alerts.kept import AccountRecord
 from alerts.life import Bar, Kind, Name, Reason, State
-from alerts.store import AccountRecord, Store
+from alerts.store import Store
 from alerts.web.gate import COOKIE, Gate
 from alerts.web.wording import LANGS, catalogue
 from alerts.web.work_panel import _STAGE_OF, STAGES
 from alerts.web.workdesk import NOT_NOW, NOT_YOURS
 from tests.browser import leads
-from tests.browser.site import SECRET, made_template, now, serving, store_in, take_back, tell
+from tests.browser.site import SECRET, now, serving, store_in, take_back, tell
 
 PEOPLE = {
     "chen": Role.SCREENER,
@@ -64,11 +65,6 @@ def record(store: Store, name: str, role: Role, areas: tuple[str, ...] = ()) -> 
             name=name, password_hash="", role=role.value, areas=areas, disabled=False, failures=0,
             locked_until=None, created_at=moment, changed_at=moment,
         ))  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_template(tmp_path_factory.mktemp("work"))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, select
 
-from alerts.store import WRITER_LOCK, engine_for
+from alerts.engines import WRITER_LOCK, engine_for
 
 
 def upgrade(url: str) -> str:

@@ -7,12 +7,13 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from threading import Event
 
+from alerts.engines import STORE_AWAY
 from alerts.notify import queue
 from alerts.notify.letters import letter
 from alerts.notify.queue import WITHDRAWN, Waiting
 from alerts.notify.senders import UndeliveredError, send
 from alerts.notify.targets import MOST_A_MINUTE, Target, TargetKind
-from alerts.store import STORE_AWAY, Store
+from alerts.store import Store
 
 POLL_S = 1.0
 LEASE = timedelta(seconds=30)

@@ -6,9 +6,13 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from alerts.entered import entered
+from alerts.kept import Detail, LeadRow
 from alerts.notify.queue import WITHDRAWN, Waiting
 from alerts.notify.targets import Target
-from alerts.store import Detail, Store
+from alerts.source import SOURCES
+from alerts.store import Store
+from alerts.web.lead_page import at_stake
 from alerts.web.wording import Lang, Mask, Words
 
 MOST_SHOWN = 20  # leads written out in one message
@@ -63,12 +67,12 @@ def trial(target: Target, link: str, now: datetime) -> Letter:
 def _all_said(store: Store, messages: Iterable[Waiting], link: str, words: Words) -> Iterable[Said]:
     for one in messages:
         if detail := store.detail(one.alert_id, history=0):
-            yield _said(detail, one.told, link, words)
+            yield _said(store, detail, one.told, link, words)
 
 
-def _said(detail: Detail, told: str, link: str, words: Words) -> Said:
-    row = detail.row
-    mask = Mask.of_lead(words, row, detail.evidence)
+def _said(store: Store, detail: Detail, told: str, link: str, words: Words) -> Said:
+    row, is_secret = detail.row, is_confidential(store, detail.row)
+    said = Mask.of_lead(words, row, detail.evidence)(row.summary_zh if words.lang == "zh" else row.summary_en)
     mark = words("notify.withdrawn") if told == WITHDRAWN else words(f"level.{row.level}")
     subject = words.subject(row.subject_kind, row.subject_id)
     return Said(
@@ -76,11 +80,17 @@ def _said(detail: Detail, told: str, link: str, words: Words) -> Said:
         told=told,
         detector=row.detector,
         heading=words("notify.heading", mark=mark, detector=words.known("detector", row.detector), subject=subject),
-        sentence=mask(row.summary_zh if words.lang == "zh" else row.summary_en),
-        amount=words.yuan(row.amount_at_risk_fen),
+        sentence=words("notify.withheld") if is_secret else said,
+        amount=at_stake(row, words),
         areas=row.areas,
         link=f"{link}/alerts/{row.alert_id}" if link else "",
     )
+
+
+def is_confidential(store: Store, row: LeadRow) -> bool:
+    """Does its paper lead to an informant? Then even its sentence, which somebody wrote freely, stays on its page."""
+    found = entered(store, row.alert_id) if row.detector in SOURCES else None
+    return found is not None and found.confidential
 
 
 def _title(said: Sequence[Said], count: int, in_digest: bool, words: Words) -> str:

@@ -17,13 +17,20 @@ from msgspec import Struct
 from sqlalchemy import ColumnElement, Select, delete, func, or_, select, update
 
 from alerts import tables as t
+from alerts.kept import CHANGES, CORRECTED, ENTERED, LeadRow
 from alerts.notify.targets import Target
-from alerts.source import SOURCES
-from alerts.store import CHANGES, LeadRow, Store, Writing
+from alerts.store import Store
+from alerts.writing import Writing
 from detectors.finding import Level
 
 READER = "notify"
-SPEAKING = (*CHANGES, "released", "woken")  # kinds of alert_event after which a lead may be worth telling
+SPEAKING = (
+    *CHANGES,
+    ENTERED,
+    CORRECTED,
+    "released",
+    "woken",
+)  # kinds of alert_event after which a lead may be worth telling
 WITHDRAWN = "withdrawn"
 AT_ONCE = 500  # entries read in one go
 MOST_WAITING = 10_000  # for one target; what comes beyond is dropped, and counted
@@ -146,7 +153,7 @@ def forget(store: Store, now: datetime) -> None:
 
 def _queue(writing: Writing, target: Target, rows: Iterable[LeadRow], now: datetime) -> int:
     n = t.notification.c
-    wanted = [row for row in rows if row.detector not in SOURCES and target.wants(row)]  # those who enter know
+    wanted = [row for row in rows if target.wants(row)]
     waiting = select(func.count()).where(n.target == target.name, n.state == WAITING)
     room = MOST_WAITING - writing.db.execute(waiting).scalar_one()
     new = list(_news(writing, target, wanted, now))

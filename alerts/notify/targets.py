@@ -5,7 +5,7 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 
 from alerts.deadlines import CHINA
-from alerts.store import LeadRow, within
+from alerts.kept import LeadRow, within
 from detectors.finding import Level
 
 MOST_A_MINUTE = 20  # messages to one robot: what WeCom and DingTalk take before they refuse

@@ -11,16 +11,16 @@ from fastapi.responses import Response, StreamingResponse
 from msgspec import Struct
 
 from alerts.alert import Alert
+from alerts.kept import Facets
 from alerts.snooze import Snooze
-from alerts.store import Facets
-from alerts.web import audit_api, desk_api, entered_api, indicators_api, unmasked, work_api
+from alerts.web import audit_api, desk_api, entered_api, file_api, indicators_api, unmasked, work_api
 from alerts.web.answers import PROBLEMS as _PROBLEMS
 from alerts.web.answers import REF as _REF
 from alerts.web.answers import answer as _answer
 from alerts.web.answers import as_json as _json
 from alerts.web.answers import problems
 from alerts.web.context import AtDesk, Reader, context
-from alerts.web.desk import MOST, PAGE, BadRequestError, Choice, Desk, Items, choice, item
+from alerts.web.desk import MOST, PAGE, Choice, Desk, Items, choice, item
 from alerts.web.gate import COOKIE, LoginNeededError
 from alerts.web.live import Batch, Beat, Encode, Resync, as_items, stream
 from alerts.web.unmasked import masked
@@ -52,6 +52,7 @@ _SHAPES = (
     *audit_api.SHAPES,
     *entered_api.SHAPES,
     *indicators_api.SHAPES,
+    *file_api.SHAPES,
 )
 STREAM_HEADERS = {"x-accel-buffering": "no", "cache-control": "no-store"}
 
@@ -175,10 +176,7 @@ def evidence(request: Request, desk: AtDesk, alert_id: str) -> Response:
 )
 async def snooze(request: Request, desk: AtDesk, alert_id: str) -> Response:
     """Leave the subject of this alert in peace; replaces a former snooze. Only for screeners."""
-    try:
-        rest = msgspec.json.decode(await request.body(), type=Rest)
-    except msgspec.DecodeError as error:
-        raise BadRequestError(str(error)) from None
+    rest = await work_api.body_of(request, Rest)
     made = await run_sync(desk.snooze, alert_id, rest.until, rest.reason)
     if made is None:
         raise HTTPException(404)
@@ -201,16 +199,15 @@ def openapi(_: Reader) -> Response:
 
 def describe() -> dict[str, Any]:  # Any: an OpenAPI document
     """The document, with the shapes of msgspec among its components."""
-    routes = [
-        route
-        for one in (router, work_api.router, desk_api.router, unmasked.router, audit_api.router, entered_api.router)
-        for route in one.routes
-    ]
+    others = (work_api, desk_api, unmasked, audit_api, entered_api, file_api)
     document = get_openapi(
         title="fundwatch",
         version="1",
-        routes=routes,
+        routes=[route for one in (router, *(other.router for other in others)) for route in one.routes],
     )
+    for operation in (one for path in document["paths"].values() for one in path.values()):
+        if "requestBody" in operation:
+            operation["responses"]["415"] = problems(_415="the body is of another type")[415]
     _, components = msgspec.json.schema_components(_SHAPES, ref_template=_REF)
     text = {"type": "string"}
     problem = {

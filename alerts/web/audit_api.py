@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from alerts.accounts import Account, Role
 from alerts.deadlines import CHINA
-from alerts.store import CHANGES, Note
+from alerts.kept import CHANGES, Note
 from alerts.trail import GROUPS, Of, Row, read
 from alerts.web.answers import answer, as_json
 from alerts.web.beside import VIEWED

@@ -11,7 +11,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from alerts.store import CHANGES, Note
+from alerts.kept import CHANGES, Note
 from alerts.trail import GROUPS, Row, read
 from alerts.web.audit_api import Asked, Auditor, Seq
 from alerts.web.beside import VIEWED

@@ -10,7 +10,8 @@ from alerts import tables as t
 from alerts.casework import Work, works_of
 from alerts.claims import claims_of
 from alerts.deadlines import Warning, warning
-from alerts.store import LeadRow, Store
+from alerts.kept import LeadRow
+from alerts.store import Store
 
 VIEWED = "viewed"  # kind of alert_event: somebody opened a lead
 

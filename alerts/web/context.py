@@ -12,11 +12,12 @@ from alerts.papers import Cabinet
 from alerts.store import Store
 from alerts.web.bounds import SHIPPED, Bounds
 from alerts.web.desk import Desk
-from alerts.web.gate import COOKIE, Clock, Gate, LoginNeededError, check_origin
+from alerts.web.gate import COOKIE, Clock, Gate, LoginNeededError, PasswordNeededError, check_origin
 from alerts.web.limiting import Limiter
 from alerts.web.live import Hub
 from alerts.web.meter import Meter
 from alerts.web.provider import Provider
+from alerts.web.refusals import Refusals
 from alerts.web.wording import Lang, Words
 from detectors.nearness import Known
 from detectors.rules import Rulebook
@@ -28,6 +29,10 @@ LANG_COOKIE, THEME_COOKIE = "fundwatch_lang", "fundwatch_theme"
 ROWS_COOKIE, ROWS = "fundwatch_rows", ("roomy", "compact")
 YEAR_S = 365 * 86_400
 BY_ITSELF = frozenset({"/live", "/changes", "/rail", "/api/v1/alerts/stream"})  # what an open page asks for alone
+
+
+# what can be asked for with a password that somebody else chose
+WITHOUT_CHANGE = frozenset({"/account", "/account/password"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ class Context:
     meter: Meter = field(default_factory=Meter)
     limiter: Limiter = field(default_factory=lambda: Limiter(SHIPPED))
     cabinet: Cabinet | None = None  # where papers lie, if any are kept
+    refusals: Refusals = field(kw_only=True)
 
 
 def context(request: Request) -> Context:
@@ -83,7 +89,7 @@ def row_height(request: Request) -> str:
 def who(request: Request) -> Account:
     """Who is logged in; a request of the reader's own keeps the session.
 
-    Raises LoginNeededError, CrossSiteError, TooOftenError.
+    Raises LoginNeededError, CrossSiteError, TooOftenError, PasswordNeededError.
     """
     check_origin(request)
     asks, cookie = context(request), request.cookies.get(COOKIE)
@@ -92,7 +98,10 @@ def who(request: Request) -> Account:
     except LoginNeededError:
         asks.limiter.stranger(request)
         raise
+    request.state.account = account.name
     asks.limiter.account(account.name)
+    if account.must_change and request.url.path not in WITHOUT_CHANGE:
+        raise PasswordNeededError
     if request.url.path not in BY_ITSELF:
         request.state.session = asks.gate.renewed(cookie)
     return account

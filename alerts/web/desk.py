@@ -19,6 +19,7 @@ from alerts.alert import yuan
 from alerts.deadlines import CHINA
 from alerts.five_links import bought
 from alerts.involved import main_subjects
+from alerts.kept import Detail, Facets, Filter, LeadRow, Note, Order, Overdue, Page, State, Status
 from alerts.life import State as WorkState
 from alerts.merge import merged
 from alerts.overview import overdue_before
@@ -26,9 +27,10 @@ from alerts.price_limits import Limits, limits_of
 from alerts.reveal import hidden
 from alerts.snooze import Snooze
 from alerts.source import RULES, SOURCES
-from alerts.store import Detail, Facets, Filter, LeadRow, Note, Order, Overdue, Page, State, Status, Store, unit_id
+from alerts.store import Store
 from alerts.web.beside import VIEWED, Beside, beside_for
 from alerts.web.bounds import SHIPPED, Bounds
+from alerts.writing import unit_id
 from detectors.finding import Certainty, Lead, Level, Subject
 
 PAGE = 50  # alerts a page

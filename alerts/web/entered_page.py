@@ -6,10 +6,12 @@ from datetime import date
 from secrets import token_urlsafe
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
+from alerts.alert import yuan
 from alerts.casework import WRITERS
+from alerts.corrected import correct, may_correct, wording
 from alerts.deadlines import CHINA
 from alerts.entered import KINDS, LONGEST_ABOUT, LONGEST_TOLD, Told, enter, paper_of
 from alerts.life import LONGEST_NUMBER, MoveError
@@ -58,6 +60,39 @@ def number(request: Request, desk: AtDesk, words: Speaks, alert_id: str) -> Resp
     return answer
 
 
+@router.get("/alerts/{alert_id}/correct")
+def correction(request: Request, desk: AtDesk, words: Speaks, alert_id: str) -> Response:
+    """The form, with what the lead says now; a confidential number is not in it, and stays if none is typed."""
+    found = wording(desk.store, alert_id) if desk.row(alert_id) else None
+    if found is None:
+        raise HTTPException(404)
+    if not may_correct(desk.store, desk.account, alert_id):
+        raise RefusedError(403, "not_allowed", words("enter.correct.not"))
+    version, told = found
+    typed = {name: str(getattr(told, name) or "") for name in Told.__struct_fields__ if name != "amount_fen"}
+    typed |= {"orgs": " ".join(told.orgs), "version": str(version)}
+    typed |= {"amount": yuan(told.amount_fen)} if told.amount_fen else {}
+    return _form(request, desk, words, typed, alert_id=alert_id)
+
+
+@router.post("/alerts/{alert_id}/correct")
+async def send_correction(request: Request, desk: AtDesk, words: Speaks, alert_id: str) -> Response:
+    """Let the lead say what was typed; what is refused is told above it, and all that was typed stays."""
+    fields = await request.form(max_files=0, max_fields=MOST_FIELDS)
+    typed = {name: str(value)[:LONGEST_FIELD] for name, value in fields.items()}
+    version, key = typed.get("version", ""), typed.get("key", "")
+    number = int(version) if version.isascii() and version.isdecimal() and len(version) < 10 else -1
+    try:
+        with refused(words):
+            told = _told(typed)
+            await run_sync(lambda: correct(desk.store, desk.account, alert_id, number, told, desk.now, key=key))
+    except RefusedError as error:
+        if error.status == 404:
+            raise
+        return _form(request, desk, words, typed, error.status, error.detail, alert_id=alert_id)
+    return RedirectResponse(f"/alerts/{alert_id}#origin", 303)
+
+
 def _told(typed: Mapping[str, str]) -> Told:
     """Raises MoveError for what is none of the choices, no amount or no day."""
     try:
@@ -98,8 +133,15 @@ def _day(value: str) -> date | None:
 
 
 def _form(
-    request: Request, desk: Desk, words: Words, typed: Mapping[str, str], status: int = 200, notice: str = ""
+    request: Request,
+    desk: Desk,
+    words: Words,
+    typed: Mapping[str, str],
+    status: int = 200,
+    notice: str = "",
+    alert_id: str = "",
 ) -> Response:
+    """alert_id: of the lead to correct; "" for a new one."""
     return draw_page(
         request,
         "enter.html",
@@ -110,6 +152,8 @@ def _form(
         kinds=[(one, words(f"enter.kind.{one}")) for one in KINDS],
         longest=(LONGEST_ABOUT, LONGEST_TOLD, LONGEST_NUMBER),
         today=f"{desk.now.astimezone(CHINA):%Y-%m-%d}",
+        text="enter.correct" if alert_id else "enter",
+        action=f"/alerts/{alert_id}/correct" if alert_id else "/enter",
         may_enter=desk.account.role in WRITERS,
         notice=notice,
         typed=defaultdict(str, typed),

@@ -15,13 +15,14 @@ from alerts import export, export_pdf
 from alerts import tables as t
 from alerts.alert import Alert
 from alerts.deadlines import CHINA
+from alerts.kept import Note
 from alerts.reveal import MAY_EXPORT, granted, masked
-from alerts.store import Note, Writing
 from alerts.trail import EXPORTED
 from alerts.web.context import AtDesk, Speaks
 from alerts.web.desk import Desk, choice
 from alerts.web.wording import Words
 from alerts.web.workdesk import RefusedError
+from alerts.writing import Writing
 
 router = APIRouter(include_in_schema=False)
 

@@ -2,29 +2,26 @@
 
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Annotated
-from urllib.parse import quote
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
-from starlette.datastructures import UploadFile
 
-from alerts import callbacks, notices, papers
+from alerts import callbacks
 from alerts.callbacks import Result
-from alerts.life import MoveError
-from alerts.papers import MEDIA, Cabinet
-from alerts.reveal import persons_of
 from alerts.web.context import AtDesk, Speaks, context
-from alerts.web.desk import BadRequestError, Desk
-from alerts.web.file_panel import FORMS, NOTICE_WRITERS, call_line, results
+from alerts.web.desk import Desk
+from alerts.web.file_api import file_response, handed
+from alerts.web.file_panel import call_line, results
+from alerts.web.filedesk import FileDesk
 from alerts.web.pages import draw_page, lead_response
 from alerts.web.wording import Words
-from alerts.web.workdesk import RefusedError, WorkDesk, refused
+from alerts.web.workdesk import RefusedError, refused
 
 router = APIRouter(include_in_schema=False)
 
-BESIDE_IT = 64 * 1024  # bytes of a form beside its file
 LONGEST = 10_000  # characters of a field
 
 Text = Annotated[str, Form(max_length=LONGEST)]
@@ -33,37 +30,25 @@ Text = Annotated[str, Form(max_length=LONGEST)]
 @router.post("/alerts/{alert_id}/papers")
 async def hand_in(request: Request, desk: AtDesk, words: Speaks, alert_id: str) -> Response:
     """Put a file to the lead."""
-    cabinet = _cabinet(request)
-    name, body = await _handed(request, cabinet)
-
-    def act() -> None:
-        if body is None:
-            raise MoveError("paper_too_large")
-        papers.file_paper(desk.store, cabinet, desk.account, alert_id, name, body, desk.now)
-
-    return await run_sync(_carried_out, request, desk, words, alert_id, "papers", act)
+    at = _at(request, desk)
+    name, body = await handed(request, at.cabinet)
+    return await run_sync(
+        _carried_out, request, desk, words, alert_id, "papers", lambda: at.hand_in(alert_id, name, body)
+    )
 
 
 @router.get("/alerts/{alert_id}/papers/{number}")
 def read(request: Request, desk: AtDesk, words: Speaks, alert_id: str, number: int) -> Response:
-    """The file as it was filed, to be kept and never shown inside a page of ours."""
+    """The file as it was filed."""
     with refused(words):
-        paper, body = papers.read_paper(desk.store, _cabinet(request), desk.account, alert_id, number, desk.now)
-    headers = {
-        "content-disposition": f"attachment; filename*=UTF-8''{quote(paper.name, safe='')}",
-        "content-security-policy": "sandbox; default-src 'none'",
-        "x-content-type-options": "nosniff",
-    }
-    return Response(body, media_type=MEDIA[paper.kind], headers=headers)
+        paper, body = _at(request, desk).read(alert_id, number)
+    return file_response(paper, body)
 
 
 @router.post("/alerts/{alert_id}/papers/{number}/withdraw")
 def withdraw(request: Request, desk: AtDesk, words: Speaks, alert_id: str, number: int, note: Text = "") -> Response:
     """Take a paper out of use, with a reason."""
-
-    def act() -> None:
-        papers.withdraw_paper(desk.store, desk.account, alert_id, number, note, desk.now)
-
+    act = partial(FileDesk(desk).withdraw, alert_id, number, note)
     return _carried_out(request, desk, words, alert_id, "papers", act)
 
 
@@ -77,21 +62,7 @@ def write(
     form: Annotated[str, Form(max_length=10)] = "docx",
 ) -> Response:
     """Write a notice from the lead's record, and file it."""
-    cabinet, at = _cabinet(request), WorkDesk(desk)
-    detail, work = desk.detail(alert_id), at.work(alert_id)
-    if detail is None or work is None or form not in FORMS:
-        raise HTTPException(404)
-
-    def act() -> None:
-        if desk.account.role not in NOTICE_WRITERS:
-            raise MoveError("not_your_role")
-        if kind not in notices.offered(work.state):
-            raise MoveError("no_such_move")
-        notice = notices.written(kind, detail, work, at.measures(alert_id), desk.now)
-        body = notices.as_docx(notice) if form == "docx" else notices.as_pdf(notice)
-        name = f"{notice.title}-{notice.number}.{form}"
-        papers.file_paper(desk.store, cabinet, desk.account, alert_id, name, body, desk.now, notice=kind)
-
+    act = partial(_at(request, desk).write, alert_id, kind, form)
     return _carried_out(request, desk, words, alert_id, "papers", act)
 
 
@@ -108,9 +79,11 @@ def set_call(
 ) -> Response:
     """Ask somebody to call a patient. ``patient``: which of those that the page names, without saying it in full."""
 
+    at = FileDesk(desk)
+
     def act() -> None:
-        person = dict(enumerate(persons_of(desk.store, alert_id))).get(patient, "")
-        callbacks.set_call(desk.store, desk.account, alert_id, person, ask, assignee, due, desk.now)
+        person = dict(enumerate(at.patients(alert_id))).get(patient, "")
+        at.set_call(alert_id, person, ask, assignee, due)
 
     return _carried_out(request, desk, words, alert_id, "calls", act)
 
@@ -127,9 +100,7 @@ def report(
 ) -> Response:
     """What a call has brought."""
 
-    def act() -> None:
-        callbacks.done(desk.store, desk.account, alert_id, number, result, said, desk.now)
-
+    act = partial(FileDesk(desk).report, alert_id, number, result, said)
     return _carried_out(request, desk, words, alert_id, "calls", act)
 
 
@@ -149,30 +120,12 @@ def mine(request: Request, desk: AtDesk, words: Speaks) -> Response:
     )
 
 
-def _cabinet(request: Request) -> Cabinet:
-    found = context(request).cabinet
-    if found is None:
-        raise HTTPException(404)
-    return found
-
-
-async def _handed(request: Request, cabinet: Cabinet) -> tuple[str, bytes | None]:
-    """The name and body of the file that a form brings; None for one that is told to be too large, before it is read.
-
-    What is larger than told is cut off by the server itself.
-    """
-    told = request.headers.get("content-length", "")
-    if not told.isdecimal() or int(told) > cabinet.most_bytes + BESIDE_IT:
-        return "", None
-    async with request.form(max_files=1, max_fields=4) as form:
-        handed = form.get("paper")
-        if not isinstance(handed, UploadFile):
-            raise BadRequestError("paper")
-        return handed.filename or "", await handed.read(cabinet.most_bytes + 1)
+def _at(request: Request, desk: Desk) -> FileDesk:
+    return FileDesk(desk, context(request).cabinet)
 
 
 def _carried_out(
-    request: Request, desk: Desk, words: Words, alert_id: str, place: str, act: Callable[[], None]
+    request: Request, desk: Desk, words: Words, alert_id: str, place: str, act: Callable[[], object]
 ) -> Response:
     """Do it and show that place of the page again; what is refused is told on the page."""
     try:

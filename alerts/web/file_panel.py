@@ -5,18 +5,15 @@ from datetime import datetime, time
 from typing import NamedTuple
 
 from alerts import callbacks, notices, papers
-from alerts.accounts import Role
 from alerts.callbacks import Call, Result
 from alerts.casework import WRITERS, Work
 from alerts.deadlines import CHINA
+from alerts.kept import LeadRow
 from alerts.papers import ENDINGS, Cabinet, Paper
 from alerts.reveal import persons_of
-from alerts.store import LeadRow
 from alerts.web.desk import Desk
+from alerts.web.filedesk import NOTICE_WRITERS
 from alerts.web.wording import Words
-
-NOTICE_WRITERS = frozenset({Role.INVESTIGATOR, Role.REVIEWER})
-FORMS = ("docx", "pdf")
 
 
 class PaperLine(NamedTuple):

@@ -63,6 +63,10 @@ class LoginNeededError(Exception):
     """Nobody is logged in, or the session has ended."""
 
 
+class PasswordNeededError(Exception):
+    """Somebody else chose this account's password: its owner must choose another one first."""
+
+
 class CrossSiteError(Exception):
     """A write that did not come from our own pages."""
 

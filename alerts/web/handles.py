@@ -23,7 +23,7 @@ LONGEST = 200  # characters of an id
 def path_of(subject: Subject, via: str, secret: str) -> str:
     """The page of whoever a subject is mainly about. via: a lead that names it."""
     main = next(main_subjects(subject))
-    return f"/subjects/{main.kind}/{quote(via)}/{_handle(main, secret)}"
+    return f"/subjects/{main.kind}/{quote(via)}/{handle_of(main, secret)}"
 
 
 def subject_at(kind: str, name: str, desk: Desk, secret: str) -> Subject:
@@ -34,12 +34,13 @@ def subject_at(kind: str, name: str, desk: Desk, secret: str) -> Subject:
     if kind in NAMED and len(via) != ALERT_ID:
         return Subject(kind, name)
     for subject in _named_by(via, desk):
-        if subject.kind == kind and hmac.compare_digest(_handle(subject, secret).encode(), handle.encode()):
+        if subject.kind == kind and hmac.compare_digest(handle_of(subject, secret).encode(), handle.encode()):
             return subject
     raise HTTPException(404)
 
 
-def _handle(subject: Subject, secret: str) -> str:
+def handle_of(subject: Subject, secret: str) -> str:
+    """The handle alone."""
     return hmac.new(secret.encode(), f"{subject.kind}:{subject.id}".encode(), "sha256").hexdigest()[:24]
 
 

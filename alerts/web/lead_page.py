@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from markupsafe import Markup
@@ -12,11 +12,11 @@ from alerts.alert import Alert, WireReason
 from alerts.casework import COMMENTED, MOVED
 from alerts.claims import CLAIMED, UNCLAIMED
 from alerts.five_links import five_links
+from alerts.kept import BESIDE, CHANGES, CORRECTED, ENTERED, KEEPER, Entry, LeadRow
 from alerts.price_limits import Limits
 from alerts.reveal import REVEALED, Grant
 from alerts.snooze import SNOOZED, WOKEN, Snooze
 from alerts.source import SOURCES
-from alerts.store import BESIDE, CHANGES, ENTERED, KEEPER, Entry, LeadRow
 from alerts.web.charts import chart, facts
 from alerts.web.charts.drawing import Chart
 from alerts.web.desk import Told
@@ -35,6 +35,7 @@ CAMERA = ("监控", "camera")  # a check that asks for cameras says so
 WORK = (MOVED, COMMENTED)
 CLAIMS = (CLAIMED, UNCLAIMED)
 FILE = (papers.FILED, papers.WITHDRAWN, callbacks.SET, callbacks.DONE)
+SHOWN = (*CHANGES, *BESIDE, *WORK, *CLAIMS, *FILE, REVEALED, ENTERED, CORRECTED)  # kinds that a lead's history has
 
 
 class FigureLine(NamedTuple):
@@ -370,15 +371,18 @@ def _history(entries: Sequence[Entry], mask: Mask, words: Words) -> list[Step]:
     """Newest first, as the entries are."""
     steps: list[Step] = []
     before: Level | None = None
-    for entry in reversed(
-        [entry for entry in entries if entry.kind in (*CHANGES, *BESIDE, *WORK, *CLAIMS, *FILE, REVEALED, ENTERED)]
-    ):
+    for entry in reversed([entry for entry in entries if entry.kind in SHOWN]):
         if entry.kind in WORK:
             what, note = said(entry, mask, words)
             steps.append(Step(words.moment(entry.at), what, note, entry.actor))
             continue
         if entry.kind == ENTERED:
             steps.append(Step(words.moment(entry.at), words("lead.history.entered"), "", entry.actor))
+            continue
+        if entry.kind == CORRECTED:
+            fields = msgspec.json.decode(entry.data, type=dict[str, Any])["fields"]  # Any: what else it tells
+            note = " · ".join(words(f"enter.field.{field}") for field in fields)
+            steps.append(Step(words.moment(entry.at), words("lead.history.corrected"), note, entry.actor))
             continue
         if entry.kind in FILE:
             steps.append(_step_of_file(entry, mask, words))

@@ -20,8 +20,10 @@ from msgspec import Struct
 
 from alerts.casework import MOVED
 from alerts.claims import CLAIMED, UNCLAIMED
+from alerts.engines import STORE_AWAY
+from alerts.kept import BESIDE, CHANGES, CORRECTED, ENTERED, Entry, LeadRow, within
 from alerts.snooze import WOKEN, end_due
-from alerts.store import BESIDE, CHANGES, ENTERED, STORE_AWAY, Entry, LeadRow, Store, within
+from alerts.store import Store
 from alerts.web.beside import Beside, beside
 from alerts.web.desk import Item, changes_since, item, last_change
 from alerts.web.gate import Clock
@@ -38,7 +40,15 @@ MINUTES = 60
 
 log = logging.getLogger(__name__)
 
-TOLD = (*CHANGES, *BESIDE, ENTERED, MOVED, CLAIMED, UNCLAIMED)  # kinds of alert_event that change what a list shows
+TOLD = (
+    *CHANGES,
+    *BESIDE,
+    ENTERED,
+    CORRECTED,
+    MOVED,
+    CLAIMED,
+    UNCLAIMED,
+)  # kinds of alert_event that change what a list shows
 
 
 class Shown(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 
 from fastapi import Depends, HTTPException, Request
 
-from alerts.store import LeadRow
+from alerts.kept import LeadRow
 from alerts.web.context import AtDesk, Remembered, Speaks, context
 from alerts.web.lead_page import FigureLine, figure_line
 from alerts.web.problems import MemoryAwayError

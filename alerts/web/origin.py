@@ -1,8 +1,10 @@
 """Where an entered lead comes from, as its page tells it."""
 
+from collections.abc import Sequence
 from datetime import datetime, time
 from typing import NamedTuple
 
+from alerts.corrected import Earlier, earlier, may_correct
 from alerts.deadlines import CHINA
 from alerts.entered import entered, may_ask_paper
 from alerts.web.desk import Desk
@@ -20,6 +22,17 @@ class Origin(NamedTuple):
     by: str
     at: str
     may_ask: bool
+    may_correct: bool
+    earlier: Sequence["Before"]
+
+
+class Before(NamedTuple):
+    """What it said until somebody corrected it."""
+
+    said: str
+    about: str
+    told: str
+    facts: str
 
 
 def origin(desk: Desk, alert_id: str, words: Words) -> Origin | None:
@@ -38,4 +51,25 @@ def origin(desk: Desk, alert_id: str, words: Words) -> Origin | None:
         by=found.entered_by,
         at=words.moment(found.entered_at),
         may_ask=found.confidential and may_ask_paper(desk.account, found),
+        may_correct=may_correct(desk.store, desk.account, alert_id),
+        earlier=[_before(one, words) for one in earlier(desk.store, alert_id)],
+    )
+
+
+def _before(one: Earlier, words: Words) -> Before:
+    told = one.told
+    facts = (
+        words(f"detector.{told.source}"),
+        words.subject(told.subject_kind, told.subject_id),
+        " ".join(map(words.org, told.orgs)) or told.area,
+        words(f"level.{told.level}"),
+        words.yuan(told.amount_fen) if told.amount_fen else "",
+        str(told.received),
+        told.paper,
+    )
+    return Before(
+        said=words("origin.until", at=words.moment(one.corrected_at), who=one.corrected_by),
+        about=told.about,
+        told=told.told,
+        facts=" · ".join(one for one in facts if one),
     )

@@ -17,12 +17,13 @@ from msgspec import Struct
 
 from alerts.accounts import check_login
 from alerts.casework import WRITERS
+from alerts.choosing import risk
+from alerts.kept import Facets, LeadRow, Order, Page
 from alerts.life import CLOSED, EXCLUSIONS, Reason
 from alerts.life import State as WorkState
 from alerts.reveal import MAY_EXPORT
 from alerts.snooze import LONGEST_REASON, may_snooze
 from alerts.source import RULES, Source
-from alerts.store import Facets, LeadRow, Order, Page, risk
 from alerts.subjects import related
 from alerts.views import View, views_for
 from alerts.web.api import sse

@@ -12,11 +12,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
+from alerts.choosing import CursorError
+from alerts.engines import STORE_AWAY
 from alerts.papers import DamagedError
 from alerts.snooze import NotAllowedError, SnoozeError
-from alerts.store import STORE_AWAY, CursorError
 from alerts.web.desk import BadRequestError, ForbiddenError
-from alerts.web.gate import CrossSiteError, LoginNeededError, wants_json
+from alerts.web.gate import CrossSiteError, LoginNeededError, PasswordNeededError, wants_json
 from alerts.web.limiting import TooOftenError
 from alerts.web.provider import NotLetInError, ProviderAwayError
 from alerts.web.wording import Words
@@ -70,7 +71,13 @@ def tell(app: FastAPI, draw: Draw, speak: Speak) -> None:
         there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/login?next={quote(there if request.method == 'GET' else '/')}", 303)
 
+    async def choose_password(request: Request, _: Exception) -> Response:
+        if wants_json(request.url.path, request.headers):
+            return answer(request, Problem(403, "password_needed"))
+        return RedirectResponse("/account", 303)
+
     app.add_exception_handler(LoginNeededError, log_in)
+    app.add_exception_handler(PasswordNeededError, choose_password)
     on(ForbiddenError, lambda _: Problem(403, "forbidden"))
     on(NotAllowedError, lambda _: Problem(403, "not_allowed"))
     on(RefusedError, _of_refused)

@@ -14,8 +14,9 @@ from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.sessions import SessionMiddleware
 
+from alerts.engines import STORE_AWAY, StoreError
 from alerts.papers import Cabinet
-from alerts.store import STORE_AWAY, Store, StoreError
+from alerts.store import Store
 from alerts.web import (
     account_page,
     api,
@@ -25,6 +26,7 @@ from alerts.web import (
     entered_api,
     entered_page,
     exports,
+    file_api,
     file_page,
     indicators_api,
     indicators_page,
@@ -45,6 +47,7 @@ from alerts.web.limiting import Limiter
 from alerts.web.live import Hub
 from alerts.web.meter import Measured, Meter
 from alerts.web.provider import Provider
+from alerts.web.refusals import Recorded, Refusals
 
 AWAY_S = 600  # how long logging in at the identity provider may take
 STOP_S = 3  # open streams are cut after this
@@ -77,18 +80,30 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         hub = Hub(store, clock, meter)
         app.state.context = Context(
-            store, gate, hub, clock, remembered, provider, bounds, meter or Meter(), Limiter(bounds), cabinet
+            store,
+            gate,
+            hub,
+            clock,
+            remembered,
+            provider,
+            bounds,
+            meter or Meter(),
+            Limiter(bounds),
+            cabinet,
+            refusals=Refusals(store, clock),
         )
         async with hub.running():
             yield
 
     app = FastAPI(title="fundwatch", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.add_middleware(SafeHeaders, kept=["/static/"])
+    app.add_middleware(Recorded)
     app.include_router(desk_api.router)
     app.include_router(api.router)
     app.include_router(work_api.router)
     app.include_router(pages.router)
     app.include_router(work_page.router)
+    app.include_router(file_api.router)
     app.include_router(file_page.router)
     app.include_router(account_page.router)
     app.include_router(outcomes_page.router)

@@ -13,9 +13,9 @@ from fastapi.responses import Response
 from alerts.casework import Taken, recovered_fen
 from alerts.deadlines import CHINA
 from alerts.indicators import Indicators, indicators
+from alerts.kept import Note
 from alerts.life import LEDGERS as HOLD_POINTS
 from alerts.outcomes import CONFIRMED
-from alerts.store import Note
 from alerts.subjects import Case, Dossier, dossier, points_since
 from alerts.web.beside import VIEWED
 from alerts.web.charts import dossier as pictures

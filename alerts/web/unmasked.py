@@ -10,6 +10,7 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 from msgspec import Struct
 
+from alerts.kept import Detail
 from alerts.reveal import (
     LONGEST_NOTE,
     MAY_REVEAL,
@@ -22,7 +23,6 @@ from alerts.reveal import (
     persons_of,
     reveal,
 )
-from alerts.store import Detail
 from alerts.web.answers import answer, as_json, asked
 from alerts.web.context import AtDesk, Speaks, any_words, context
 from alerts.web.desk import Desk

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 from markupsafe import Markup, escape
 
-from alerts.store import LeadRow
+from alerts.kept import LeadRow
 from detectors.finding import Evidence
 
 Lang = Literal["zh", "en"]

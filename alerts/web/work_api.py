@@ -175,7 +175,7 @@ def _asked(body: MoveAsked) -> Asked:
     )
 
 
-def _version(if_match: str | None, words: Words) -> int:
+def version_of(if_match: str | None, words: Words) -> int:
     """The version that a write is about. Raises RefusedError (428) without one."""
     if if_match is None:
         raise RefusedError(428, "if_match", words("problem.if_match.what"))
@@ -212,7 +212,7 @@ async def move(
 ) -> Response:
     """Move a lead on; the answer is the work as it stands then."""
     words, at = any_words(request), WorkDesk(desk)
-    version = _version(if_match, words)
+    version = version_of(if_match, words)
     body = await body_of(request, MoveAsked)
     with refused(words):
         moved = await run_sync(at.move, alert_id, version, body.move, _asked(body), idempotency_key)
@@ -260,8 +260,16 @@ def outcomes_of(desk: Desk, days: int, detector: str = "") -> Outcomes:
     return outcomes(desk.store, areas=desk.account.areas, detector=detector, since=since)
 
 
+def check_type(request: Request, wanted: str) -> None:
+    """Raises RefusedError (415) for a body that says it is something else."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != wanted:
+        words = any_words(request)
+        raise RefusedError(415, "content_type", words("problem.content_type.what", wanted=wanted))
+
+
 async def body_of(request: Request, shape: type[T]) -> T:
-    """The body as this shape. Raises BadRequestError."""
+    """The body as this shape. Raises BadRequestError, RefusedError (415)."""
+    check_type(request, "application/json")
     parts = bytearray()
     async for part in request.stream():
         parts += part

@@ -9,8 +9,8 @@ import msgspec
 
 from alerts.casework import MOVED, Work, recovered_fen
 from alerts.deadlines import CHINA
+from alerts.kept import Entry
 from alerts.life import EXCLUSIONS, LEDGERS, PENALTIES, Kind, Need, Reason, Rule
-from alerts.store import Entry
 from alerts.web.wording import Mask, Words
 from alerts.web.workdesk import WorkDesk
 

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from alerts import casework
 from alerts.accounts import Role
 from alerts.casework import KeyReusedError, NoLeadError, StaleError, Taken, Work
+from alerts.corrected import OvertakenError
 from alerts.deadlines import Warning, warning
+from alerts.kept import within
 from alerts.life import Asked, MoveError, Name, Rule
 from alerts.outcomes import Outcome, Outcomes, outcomes
-from alerts.store import within
 from alerts.web.desk import Desk
 from alerts.web.wording import Words
 
-NOT_YOURS = frozenset({"not_your_role", "own_screening", "own_check", "not_an_officer", "not_your_call"})
+NOT_YOURS = frozenset(
+    {"not_your_role", "own_screening", "own_check", "not_an_officer", "not_your_call", "not_your_entry"}
+)
 NOT_NOW = frozenset(
     {
         "no_such_move",
@@ -25,6 +28,7 @@ NOT_NOW = frozenset(
         "too_many_calls",
         "call_done",
         "entered_already",
+        "decided_already",
     }
 )
 
@@ -96,6 +100,8 @@ def refused(words: Words) -> Iterator[None]:
         yield
     except StaleError as error:
         raise RefusedError(412, "changed_meanwhile", changed_meanwhile(error.work, words)) from None
+    except OvertakenError as error:
+        raise RefusedError(412, "changed_meanwhile", words("enter.stale", who=error.by)) from None
     except NoLeadError:
         raise RefusedError(404, "not_found") from None
     except KeyReusedError:

@@ -15,8 +15,10 @@ import msgspec
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from alerts.engines import STORE_AWAY, StoreError
+from alerts.kept import Filter, LeadRow, Note, Order, Status
 from alerts.source import RULES
-from alerts.store import STORE_AWAY, Filter, LeadRow, Note, Order, Status, Store, StoreError
+from alerts.store import Store
 from detectors.finding import Level
 from stream_app.settings import Settings
 
@@ -451,7 +453,7 @@ def add(
     from alerts.accounts import Role, add_account
 
     with _accounts(data, generate, password_file) as (store, password):
-        add_account(store, name, password, Role(role), areas, datetime.now(UTC), _user())
+        add_account(store, name, password, Role(role), areas, datetime.now(UTC), _user(), must_change=True)
 
 
 @user.command()
@@ -468,7 +470,7 @@ def reset(name: str, generate: bool, password_file: Path | None, data: Path | No
     from alerts.accounts import reset_password
 
     with _accounts(data, generate, password_file) as (store, password):
-        reset_password(store, name, password, datetime.now(UTC), _user())
+        reset_password(store, name, password, datetime.now(UTC), _user(), must_change=True)
 
 
 @user.command()

@@ -25,7 +25,9 @@ from typing import Any  # futures of different results
 from confluent_kafka import KafkaException
 
 from alerts import accounts, migrations
-from alerts.store import STORE_AWAY, Entry, Store
+from alerts.engines import STORE_AWAY
+from alerts.kept import Entry
+from alerts.store import Store
 from stream_app import topics
 from stream_app.embedded import kafka_server, ports, redis_server
 from stream_app.embedded.demo import City, Demo

@@ -38,7 +38,7 @@ PARTS: Mapping[str, Part] = {
     "keeper": lambda made: servers.keeping(VERDICTS),
     "line": lambda made: servers.line(made, SOME),
     "latency": latency.latency,
-    "feed": lambda _: feed.feed(CACHE),
+    "feed": lambda _: feed.feed(CACHE),  # of another place if told
 }
 
 
@@ -69,10 +69,11 @@ def main(parts: tuple[str, ...], events: int, recorded: bool, cache: Path, as_js
     recording = found or city(events, cache)
     if not as_json:
         click.echo(f"{recording.name}: {recording.mix}")
+    measured = PARTS | {"feed": lambda _: feed.feed(cache)}
     figures: list[Figure] = []
     for name in parts or PARTS:
         click.echo(f"{name} …", err=True)
-        for figure in PARTS[name](recording):
+        for figure in measured[name](recording):
             figures.append(figure)
             if not as_json:
                 click.echo(figure.line())

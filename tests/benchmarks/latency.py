@@ -17,7 +17,8 @@ from typing import NamedTuple
 import msgspec
 from confluent_kafka import Producer
 
-from alerts.store import Filter, Store
+from alerts.kept import Filter
+from alerts.store import Store
 from detectors.wire import read
 from replay.send import envelope
 from stream_app import topics

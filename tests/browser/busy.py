@@ -10,8 +10,9 @@ from alerts.deadlines import CHINA
 from alerts.indicators import Kind as Indicator
 from alerts.indicators import Measured, replace
 from alerts.keeper import keep
+from alerts.kept import AccountRecord
 from alerts.life import NOTHING, Asked, Kind, Measure, Name, Reason
-from alerts.store import AccountRecord, Store
+from alerts.store import Store
 from detectors.finding import Lead, Level
 from tests.browser.leads import verdicts
 from tests.leads import lead

@@ -16,7 +16,7 @@ from alerts.store import Store
 from alerts.web.gate import COOKIE
 from detectors.finding import Lead, Level
 from tests.browser import leads, more_leads
-from tests.browser.site import NAME, PASSWORD, made_template, serving, session_of, store_in, take_back, tell, until
+from tests.browser.site import NAME, PASSWORD, serving, session_of, store_in, take_back, tell, until
 
 OFFICE = {"width": 1366, "height": 768}
 PHONE = {"width": 390, "height": 844}
@@ -41,11 +41,6 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield browser
         browser.close()
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_template(tmp_path_factory.mktemp("browser"))
 
 
 @pytest.fixture

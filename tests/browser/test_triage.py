@@ -14,7 +14,7 @@ from alerts.life import Asked, Name, State
 from alerts.store import Store
 from detectors.finding import Lead
 from tests.browser.chromium import OFFICE, PHONE, chromium, grave, reading
-from tests.browser.site import NAME, made_template, serving, store_in, tell
+from tests.browser.site import NAME, serving, store_in, tell
 from tests.leads import lead
 from tests.test_outcomes import step
 from tests.test_work import record
@@ -26,11 +26,6 @@ TEN = [lead(f"P33010210007/T{n}", amount=100_000 - n, events=(f"e{n}", f"f{n}"))
 def browser() -> Iterator[Browser]:
     with chromium() as browser:
         yield browser
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_template(tmp_path_factory.mktemp("triage"))
 
 
 @pytest.fixture

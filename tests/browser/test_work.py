@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from alerts.accounts import Role, account
 from alerts.alert import alert_id
-from alerts.store import AccountRecord, Store
+from alerts.kept import AccountRecord
+from alerts.store import Store
 from alerts.web.gate import COOKIE, Gate
 from tests.browser import leads
 from tests.browser.site import SECRET, made_template, now, serving, store_in, tell
