@@ -37,7 +37,7 @@ from replay.indicators import first_month, measure, price_limits
 from replay.recording import RecordingError
 from stream_app.archiver import row_of, write
 from stream_app.commands.indicators import indicators as command
-from tests.test_work import Office, office, template  # noqa: F401
+from tests.test_work import Office, office  # noqa: F401
 
 HERE, STORE = "H33010310441", "P33010210007"
 MARCH = date(2024, 3, 1)

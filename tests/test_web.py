@@ -870,6 +870,7 @@ def test_the_description_names_every_path_and_shape(reader: httpx.Client) -> Non
         "/api/v1/leads/{alert_id}/origin",
         "/api/v1/leads/{alert_id}/paper",
         "/api/v1/outcomes",
+        "/api/v1/indicators",
         "/api/v1/alerts/{alert_id}/papers",
         "/api/v1/alerts/{alert_id}/papers/{number}",
         "/api/v1/alerts/{alert_id}/papers/{number}/file",
