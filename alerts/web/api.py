@@ -36,6 +36,7 @@ class Rest(Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
 
 
+OTHERS = (work_api, desk_api, unmasked, audit_api, entered_api, file_api, indicators_api)  # parts of the same API
 _SHAPES = (
     Items,
     Alert,
@@ -46,13 +47,7 @@ _SHAPES = (
     Resync,
     Rest,
     Snooze,
-    *work_api.SHAPES,
-    *desk_api.SHAPES,
-    *unmasked.SHAPES,
-    *audit_api.SHAPES,
-    *entered_api.SHAPES,
-    *indicators_api.SHAPES,
-    *file_api.SHAPES,
+    *(shape for other in OTHERS for shape in other.SHAPES),
 )
 STREAM_HEADERS = {"x-accel-buffering": "no", "cache-control": "no-store"}
 
@@ -199,11 +194,10 @@ def openapi(_: Reader) -> Response:
 
 def describe() -> dict[str, Any]:  # Any: an OpenAPI document
     """The document, with the shapes of msgspec among its components."""
-    others = (work_api, desk_api, unmasked, audit_api, entered_api, file_api)
     document = get_openapi(
         title="fundwatch",
         version="1",
-        routes=[route for one in (router, *(other.router for other in others)) for route in one.routes],
+        routes=[route for one in (router, *(other.router for other in OTHERS)) for route in one.routes],
     )
     for operation in (one for path in document["paths"].values() for one in path.values()):
         if "requestBody" in operation:
