@@ -28,7 +28,7 @@ DAYS = 28  # of in-bed rates
 YEAR = 365
 
 
-class Kind(StrEnum):
+class IndicatorKind(StrEnum):
     """What is measured: of each institution and month, but for IN_BED: of each day."""
 
     OUT_PATIENT = "out_patient_cost"  # fen a visit
@@ -40,15 +40,15 @@ class Kind(StrEnum):
 
 
 AGREED = {
-    "次均门诊费用": Kind.OUT_PATIENT,
-    "次均住院费用": Kind.IN_PATIENT,
-    "平均床日费用": Kind.BED_DAY,
-    "药占比": Kind.DRUGS,
-    "年度基金预算": Kind.FUND,
-    "在院率": Kind.IN_BED,
+    "次均门诊费用": IndicatorKind.OUT_PATIENT,
+    "次均住院费用": IndicatorKind.IN_PATIENT,
+    "平均床日费用": IndicatorKind.BED_DAY,
+    "药占比": IndicatorKind.DRUGS,
+    "年度基金预算": IndicatorKind.FUND,
+    "在院率": IndicatorKind.IN_BED,
 }  # as agreements name them (SPEC 3.1)
-SHARES = frozenset({Kind.DRUGS, Kind.IN_BED})
-AT_LEAST = frozenset({Kind.IN_BED})  # the others are limits from above
+SHARES = frozenset({IndicatorKind.DRUGS, IndicatorKind.IN_BED})
+AT_LEAST = frozenset({IndicatorKind.IN_BED})  # the others are limits from above
 
 
 class Measured(Struct, frozen=True, kw_only=True):
@@ -59,7 +59,7 @@ class Measured(Struct, frozen=True, kw_only=True):
     """
 
     org: str
-    kind: Kind
+    kind: IndicatorKind
     since: date
     until: date
     area: str
@@ -79,7 +79,7 @@ class Indicator(Struct, frozen=True, kw_only=True):
 
     org: str
     area: str
-    kind: Kind
+    kind: IndicatorKind
     since: date
     until: date
     value: float
@@ -135,9 +135,9 @@ def indicators(store: Store, *, areas: Sequence[str] = (), org: str = "") -> Ind
         found = [
             Measured(**{name: getattr(row, name) for name in Measured.__struct_fields__ if name != "kind"}, kind=kind)
             for row in db.execute(wanted)
-            if within([row.area], areas) and (kind := Kind(row.kind))
+            if within([row.area], areas) and (kind := IndicatorKind(row.kind))
         ]
-    by_day = [one for one in found if one.kind is Kind.IN_BED and one.since >= until - timedelta(days=DAYS)]
+    by_day = [one for one in found if one.kind is IndicatorKind.IN_BED and one.since >= until - timedelta(days=DAYS)]
     return Indicators(
         computed_at=computed_at,
         until=until,
@@ -157,25 +157,25 @@ def _days(checks: Iterable[Measured]) -> list[BedDay]:
 
 
 def _of_each(found: Sequence[Measured], by_day: Sequence[Measured]) -> Iterable[Indicator]:
-    groups: defaultdict[tuple[str, Kind], list[Measured]] = defaultdict(list)
-    for one in (*(one for one in found if one.kind is not Kind.IN_BED), *by_day):
+    groups: defaultdict[tuple[str, IndicatorKind], list[Measured]] = defaultdict(list)
+    for one in (*(one for one in found if one.kind is not IndicatorKind.IN_BED), *by_day):
         groups[one.org, one.kind].append(one)
     for (_, kind), some in groups.items():
         some.sort(key=lambda one: one.since)
-        counted = some if kind in (Kind.IN_BED, Kind.FUND) else some[-1:]
+        counted = some if kind in (IndicatorKind.IN_BED, IndicatorKind.FUND) else some[-1:]
         if told := _together(kind, counted):
             yield told
 
 
-def _together(kind: Kind, some: Sequence[Measured]) -> Indicator | None:
+def _together(kind: IndicatorKind, some: Sequence[Measured]) -> Indicator | None:
     """Several days or months of one institution. None where there is nothing to divide by."""
     amount, of, cases = (sum(getattr(one, name) for one in some) for name in ("amount", "of", "cases"))
     since, until = some[0].since, some[-1].until
     if not of:
         return None
-    value = amount / of if kind in SHARES else amount / 100 / (1 if kind is Kind.FUND else of)
+    value = amount / of if kind in SHARES else amount / 100 / (1 if kind is IndicatorKind.FUND else of)
     target = target_of(kind, some[-1].target)
-    if target and kind is Kind.FUND:
+    if target and kind is IndicatorKind.FUND:
         target *= (until - since).days / YEAR
     off = (value / target - 1) * (-1 if kind in AT_LEAST else 1) if target and cases >= FEWEST else None
     return Indicator(
@@ -192,10 +192,10 @@ def _together(kind: Kind, some: Sequence[Measured]) -> Indicator | None:
     )
 
 
-def target_of(kind: Kind, told: str) -> float | None:
+def target_of(kind: IndicatorKind, told: str) -> float | None:
     """What was agreed; beds have a least rate where nothing was. None where it cannot be read as a number above 0."""
     try:
-        agreed = float(Decimal(told)) if told else IN_BED_LEAST if kind is Kind.IN_BED else 0.0
+        agreed = float(Decimal(told)) if told else IN_BED_LEAST if kind is IndicatorKind.IN_BED else 0.0
     except InvalidOperation:
         return None
     return agreed if 0 < agreed < float("inf") else None

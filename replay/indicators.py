@@ -13,7 +13,7 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from alerts.indicators import AGREED, Kind, Measured
+from alerts.indicators import AGREED, IndicatorKind, Measured
 from alerts.kept import area_of
 from alerts.price_limits import PriceLimit
 from detectors.bedside import EXEMPT_WARDS, is_exempt
@@ -60,7 +60,7 @@ class Cell(NamedTuple):
     """since: the first day of a month, or the day."""
 
     org: str
-    kind: Kind
+    kind: IndicatorKind
     since: date
 
 
@@ -125,7 +125,7 @@ class _Counts:
         self._count_fund(home)
         self._count_checks(home)
 
-    def _at(self, org: str, kind: Kind, since: date) -> Sum:
+    def _at(self, org: str, kind: IndicatorKind, since: date) -> Sum:
         return self.sums[Cell(org, kind, since)]
 
     def _count_bill(self, bill: Bill, home: Home) -> None:
@@ -133,28 +133,28 @@ class _Counts:
         if bill.month < self.since or bill.org.startswith("P"):
             return
         med_type = bill.bills[-1].med_type
-        kind = Kind.IN_PATIENT if is_one_of(med_type, IN_PATIENT) else None
-        kind = Kind.OUT_PATIENT if is_one_of(med_type, OUT_PATIENT) else kind
+        kind = IndicatorKind.IN_PATIENT if is_one_of(med_type, IN_PATIENT) else None
+        kind = IndicatorKind.OUT_PATIENT if is_one_of(med_type, OUT_PATIENT) else kind
         if kind:
             _add(self._at(bill.org, kind, bill.month), bill.total, 1)
-        if kind is Kind.IN_PATIENT and (days := bed_days(bill, home)):
-            _add(self._at(bill.org, Kind.BED_DAY, bill.month), bill.total, days)
+        if kind is IndicatorKind.IN_PATIENT and (days := bed_days(bill, home)):
+            _add(self._at(bill.org, IndicatorKind.BED_DAY, bill.month), bill.total, days)
         lines = [line for line in bill.lines.values() if line.list_type]
         if lines:
             drugs = sum(line.amount for line in lines if line.list_type.startswith(DRUG))
-            _add(self._at(bill.org, Kind.DRUGS, bill.month), drugs, sum(line.amount for line in lines))
+            _add(self._at(bill.org, IndicatorKind.DRUGS, bill.month), drugs, sum(line.amount for line in lines))
 
     def _count_fund(self, home: Home) -> None:
         for bill in home.kinds.get(Settlement, ()):
             if (month := month_of(bill.happened_at)) >= self.since:
-                _add(self._at(bill.org, Kind.FUND, month), bill.fund, 1)
+                _add(self._at(bill.org, IndicatorKind.FUND, month), bill.fund, 1)
 
     def _count_checks(self, home: Home) -> None:
         for check in home.kinds.get(Presence, ()):
             day = day_of(check.happened_at)
             if check.check_type == "gate" or day < self.since or is_exempt(EXEMPT_WARDS, check.ward):
                 continue
-            found = self._at(check.org, Kind.IN_BED, day)
+            found = self._at(check.org, IndicatorKind.IN_BED, day)
             if check.result in EXPECTED and not on_leave(check, home):
                 _add(found, check.result == "pass", 1)
             else:
@@ -194,7 +194,7 @@ def on_leave(check: Presence, home: Home) -> bool:
     return any(leave.since <= check.happened_at <= leave.to for leave in leaves)
 
 
-Agreed = Mapping[tuple[str, Kind], list[AgreementRecord]]
+Agreed = Mapping[tuple[str, IndicatorKind], list[AgreementRecord]]
 
 
 def price_limits(archive: Path) -> list[PriceLimit]:
@@ -215,7 +215,7 @@ def price_limits(archive: Path) -> list[PriceLimit]:
 
 def agreed_in(archive: Path) -> Agreed:
     """What institutions agreed to. Raises RecordingError."""
-    found: defaultdict[tuple[str, Kind], list[AgreementRecord]] = defaultdict(list)
+    found: defaultdict[tuple[str, IndicatorKind], list[AgreementRecord]] = defaultdict(list)
     for raw in read_reference(archive, AgreementRecord):
         record = read(raw)
         if isinstance(record, AgreementRecord) and record.org and record.indicator in AGREED:
@@ -233,7 +233,7 @@ def target_at(agreed: list[AgreementRecord], until: date) -> str:
 
 def _measured(cell: Cell, found: Sum, until: date, agreed: Agreed) -> Measured:
     day = timedelta(days=1)
-    ends = cell.since + day if cell.kind is Kind.IN_BED else (cell.since + 31 * day).replace(day=1)
+    ends = cell.since + day if cell.kind is IndicatorKind.IN_BED else (cell.since + 31 * day).replace(day=1)
     ends = min(ends, until)
     return Measured(
         org=cell.org,

@@ -8,7 +8,17 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from alerts.deadlines import CHINA
-from alerts.indicators import AT_LEAST, FEWEST, IN_BED_LEAST, SHARES, TOO_MUCH, Indicator, Indicators, Kind, indicators
+from alerts.indicators import (
+    AT_LEAST,
+    FEWEST,
+    IN_BED_LEAST,
+    SHARES,
+    TOO_MUCH,
+    Indicator,
+    IndicatorKind,
+    Indicators,
+    indicators,
+)
 from alerts.web.charts import beds
 from alerts.web.charts.drawing import Chart
 from alerts.web.context import AtDesk, Speaks
@@ -84,7 +94,7 @@ def _line(one: Indicator, words: Words) -> Line:
     )
 
 
-def _told(kind: Kind, value: float, words: Words) -> str:
+def _told(kind: IndicatorKind, value: float, words: Words) -> str:
     return f"{value:.1%}" if kind in SHARES else words("indicators.yuan", n=words.yuan(round(value * 100)))
 
 

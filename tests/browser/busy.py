@@ -7,7 +7,7 @@ from alerts.accounts import Account, Role
 from alerts.alert import alert_id
 from alerts.casework import move, work_of
 from alerts.deadlines import CHINA
-from alerts.indicators import Kind as Indicator
+from alerts.indicators import IndicatorKind as Indicator
 from alerts.indicators import Measured, replace
 from alerts.keeper import keep
 from alerts.kept import AccountRecord
