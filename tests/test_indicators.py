@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.indicators import FEWEST, IndicatorKind, Measured, indicators, replace, target_of
+from alerts.indicators import FEWEST, Measured, indicators, replace, target_of
+from alerts.indicators import IndicatorKind as Kind
 from alerts.price_limits import holding, limits_of
 from alerts.price_limits import replace as keep_limits
 from alerts.store import Store
@@ -62,7 +63,7 @@ def sums(folder: Path, since: date | None = None) -> dict[tuple[str, str, int], 
     """By institution, kind, and the month, or of checks the day."""
     _, found = measure(folder, since)
     return {
-        (one.org, str(one.kind), one.since.day if one.kind is IndicatorKind.IN_BED else one.since.month): (
+        (one.org, str(one.kind), one.since.day if one.kind is Kind.IN_BED else one.since.month): (
             one.amount,
             one.of,
             one.cases,
@@ -177,22 +178,22 @@ def test_the_target_is_the_one_agreed_last_before_the_end_of_the_month(tmp_path:
     known = agreed("100", "01-01"), agreed("120.50", "03-15"), agreed("900", "04-02"), agreed("x", "01-01", "不知道")
     folder = archive(tmp_path, *known, bill("04 09:00", "10"), bill("04-03 09:00", "10", visit="V"))
     _, found = measure(folder)
-    targets = {one.since.month: one.target for one in found if one.kind is IndicatorKind.OUT_PATIENT}
+    targets = {one.since.month: one.target for one in found if one.kind is Kind.OUT_PATIENT}
     assert targets == {3: "120.50", 4: "900"}
 
 
 # -- kept and told --------------------------------------------------------------------------------------------------
 
 
-def one(kind: IndicatorKind, amount: int, of: int, **more: Any) -> Measured:
+def one(kind: Kind, amount: int, of: int, **more: Any) -> Measured:
     given = {"org": HERE, "since": MARCH, "until": date(2024, 4, 1), "area": "330103", "cases": of}
     return Measured(kind=kind, amount=amount, of=of, **given | more)
 
 
 def test_what_is_counted_anew_replaces_its_months_and_leaves_those_before(store: Store) -> None:
-    earlier = one(IndicatorKind.FUND, 900, 40, since=date(2024, 2, 1), until=MARCH)
-    replace(store, [earlier, one(IndicatorKind.FUND, 100, 40)], since=date(2024, 2, 1), now=COMPUTED)
-    replace(store, [one(IndicatorKind.FUND, 300, 50)], since=MARCH, now=COMPUTED + timedelta(days=1))
+    earlier = one(Kind.FUND, 900, 40, since=date(2024, 2, 1), until=MARCH)
+    replace(store, [earlier, one(Kind.FUND, 100, 40)], since=date(2024, 2, 1), now=COMPUTED)
+    replace(store, [one(Kind.FUND, 300, 50)], since=MARCH, now=COMPUTED + timedelta(days=1))
     (told,) = indicators(store).orgs
     assert (told.value, told.cases, told.since) == (12.0, 90, date(2024, 2, 1))
     assert indicators(store).computed_at == COMPUTED + timedelta(days=1)
@@ -207,40 +208,38 @@ def test_beyond_is_told_against_what_was_agreed_and_of_enough_cases_only(store: 
     replace(
         store,
         [
-            one(IndicatorKind.OUT_PATIENT, 15_000 * FEWEST, FEWEST, target="100"),
-            one(IndicatorKind.IN_PATIENT, 900_000, FEWEST - 1, target="100"),
-            one(IndicatorKind.DRUGS, 40, 100, target="0.40"),
-            one(IndicatorKind.BED_DAY, 100, 100, target="as agreed"),
-            one(IndicatorKind.IN_BED, 35, 100, since=date(2024, 3, 31)),
-            one(IndicatorKind.FUND, 310_000, 100, target="36500"),
+            one(Kind.OUT_PATIENT, 15_000 * FEWEST, FEWEST, target="100"),
+            one(Kind.IN_PATIENT, 900_000, FEWEST - 1, target="100"),
+            one(Kind.DRUGS, 40, 100, target="0.40"),
+            one(Kind.BED_DAY, 100, 100, target="as agreed"),
+            one(Kind.IN_BED, 35, 100, since=date(2024, 3, 31)),
+            one(Kind.FUND, 310_000, 100, target="36500"),
         ],
         since=MARCH,
         now=COMPUTED,
     )
     off = {told.kind: told.off if told.off is None else round(told.off, 2) for told in indicators(store).orgs}
-    assert off[IndicatorKind.OUT_PATIENT] == 0.5
-    assert off[IndicatorKind.IN_PATIENT] is None
-    assert off[IndicatorKind.DRUGS] == 0
-    assert off[IndicatorKind.BED_DAY] is None
-    assert off[IndicatorKind.IN_BED] == 0.5
-    assert off[IndicatorKind.FUND] == 0  # 31 of 365 days of the budget
+    assert off[Kind.OUT_PATIENT] == 0.5
+    assert off[Kind.IN_PATIENT] is None
+    assert off[Kind.DRUGS] == 0
+    assert off[Kind.BED_DAY] is None
+    assert off[Kind.IN_BED] == 0.5
+    assert off[Kind.FUND] == 0  # 31 of 365 days of the budget
     assert {told.kind for told in indicators(store).orgs if told.is_bad} == {
-        IndicatorKind.OUT_PATIENT,
-        IndicatorKind.IN_BED,
+        Kind.OUT_PATIENT,
+        Kind.IN_BED,
     }
     assert [told.off is None for told in indicators(store).orgs] == [False] * 4 + [True] * 2
 
 
 @pytest.mark.parametrize("told", ["", "0", "-1", "NaN", "Infinity", "about 5"])
 def test_a_target_that_is_no_number_above_zero_is_none(told: str) -> None:
-    assert target_of(IndicatorKind.DRUGS, told) is None
+    assert target_of(Kind.DRUGS, told) is None
 
 
 def test_days_are_added_up_over_institutions_and_other_areas_are_left_out(store: Store) -> None:
     days = [
-        one(
-            IndicatorKind.IN_BED, n, 10, org=org, area=area, since=date(2024, 3, n), until=date(2024, 3, n + 1), apart=1
-        )
+        one(Kind.IN_BED, n, 10, org=org, area=area, since=date(2024, 3, n), until=date(2024, 3, n + 1), apart=1)
         for n in (8, 9)
         for org, area in ((HERE, "330103"), ("H44010310441", "440103"))
     ]
@@ -257,7 +256,7 @@ def test_the_command_counts_into_the_store(store: Store, tmp_path: Path, monkeyp
     folder = archive(tmp_path / "archive", bill("04 09:00", "30"), swipe("04 08:59", org=HERE))
     said = CliRunner().invoke(command, ["--archive", str(folder)], catch_exceptions=False)
     assert said.output == "2 sums of 1 institutions from 2024-01 on, 0 limits of prices\n"
-    assert {told.kind for told in indicators(store).orgs} == {IndicatorKind.OUT_PATIENT, IndicatorKind.FUND}
+    assert {told.kind for told in indicators(store).orgs} == {Kind.OUT_PATIENT, Kind.FUND}
     none = CliRunner().invoke(command, ["--archive", str(tmp_path)])
     assert (none.exit_code, "no archive here" in none.output) == (1, True)
 
@@ -266,8 +265,8 @@ def test_the_pages_and_the_api_show_them_to_whom_they_concern(office: Office) ->
     fang = office.client("fang")
     assert "还没有算过" in fang.get("/overview").text
     days = [
-        one(IndicatorKind.IN_BED, 60, 100, since=date(2024, 3, 31)),
-        one(IndicatorKind.OUT_PATIENT, 450_000, 30, target="100"),
+        one(Kind.IN_BED, 60, 100, since=date(2024, 3, 31)),
+        one(Kind.OUT_PATIENT, 450_000, 30, target="100"),
     ]
     replace(office.store, days, since=MARCH, now=COMPUTED)
     for path in ("/overview", "/indicators", f"/subjects/org/{HERE}"):
