@@ -430,6 +430,7 @@ password_options = _with_options(
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="File that holds the password; FUNDWATCH_PASSWORD_FILE does the same. Without either it is asked for.",
     ),
+    click.option("--must-change", is_flag=True, help="Another one has to be chosen at the first log-in."),
 )
 
 
@@ -442,35 +443,41 @@ password_options = _with_options(
 @password_options
 @data_option
 def add(
-    name: str, role: str, areas: tuple[str, ...], generate: bool, password_file: Path | None, data: Path | None
+    name: str,
+    role: str,
+    areas: tuple[str, ...],
+    generate: bool,
+    password_file: Path | None,
+    must_change: bool,
+    data: Path | None,
 ) -> None:
     """Make an account.
 
     \b
     Example:
-      fundwatch user add wang --role screener --area 330102 --generate --data ./data
+      fundwatch user add wang --role screener --area 330102 --generate --must-change --data ./data
     """
     from alerts.accounts import Role, add_account
 
     with _accounts(data, generate, password_file) as (store, password):
-        add_account(store, name, password, Role(role), areas, datetime.now(UTC), _user(), must_change=True)
+        add_account(store, name, password, Role(role), areas, datetime.now(UTC), _user(), must_change=must_change)
 
 
 @user.command()
 @click.argument("name")
 @password_options
 @data_option
-def reset(name: str, generate: bool, password_file: Path | None, data: Path | None) -> None:
+def reset(name: str, generate: bool, password_file: Path | None, must_change: bool, data: Path | None) -> None:
     """Give an account a new password; it is unlocked and enabled, its sessions end.
 
     \b
     Example:
-      fundwatch user reset wang --generate --data ./data
+      fundwatch user reset wang --generate --must-change --data ./data
     """
     from alerts.accounts import reset_password
 
     with _accounts(data, generate, password_file) as (store, password):
-        reset_password(store, name, password, datetime.now(UTC), _user(), must_change=True)
+        reset_password(store, name, password, datetime.now(UTC), _user(), must_change=must_change)
 
 
 @user.command()
