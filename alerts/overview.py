@@ -43,6 +43,7 @@ AWAITED = (
     State.DISPOSED,
 )  # states with a day by which they are to be left, in the order of the work
 CHECKING = (State.ASSIGNED, State.VERIFYING, State.PENDING_EVIDENCE, State.FEEDBACK, State.APPEAL)  # with officers
+EVERY = ("open", "withdrawn")  # status of alerts: named, so that the index that begins with it serves
 CHECKED = CONFIRMED | {State.UNFOUNDED.value}
 
 
@@ -133,8 +134,9 @@ def overview(store: Store, now: datetime, *, areas: tuple[str, ...] = (), limits
 def _newest(db: Connection, mine: Sequence[ColumnElement[bool]]) -> date | None:
     """Of the leads of rules: what is entered today about last year moves no days. Without any, of all."""
     a = t.alert.c
-    newest = db.execute(select(func.max(a.last_seen)).where(*mine, a.detector.not_in(sorted(SOURCES)))).scalar_one()
-    newest = newest or db.execute(select(func.max(a.last_seen)).where(*mine)).scalar_one()
+    last = select(func.max(a.last_seen)).where(*mine, a.status.in_(EVERY))
+    newest = db.execute(last.where(a.detector.not_in(sorted(SOURCES)))).scalar_one()
+    newest = newest or db.execute(last).scalar_one()
     return newest.astimezone(CHINA).date() if newest else None
 
 
@@ -143,7 +145,7 @@ def _kinds(db: Connection, mine: Sequence[ColumnElement[bool]], until: date) -> 
     a = t.alert.c
     first = until - timedelta(days=DAYS - 1)
     day = _china_day(db, a.last_seen)
-    shown = (a.last_seen >= _midnight(first), a.last_seen < _midnight(until + timedelta(days=1)))
+    shown = (a.last_seen >= _midnight(first), a.last_seen < _midnight(until + timedelta(days=1)), a.status.in_(EVERY))
     query = select(a.detector, day, func.count()).where(*mine, *shown).group_by(a.detector, day)
     counted: dict[str, list[int]] = {}
     for detector, on, number in db.execute(query.group_by(*map(text, "12"))):  # by position, as store.facets does

@@ -1,4 +1,4 @@
-"""What institutions' bills and bedside checks come to, and what goods may cost."""
+"""What institutions' bills and bedside checks come to, what goods may cost, and an index for the overview."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -24,6 +24,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("org", "kind", "since", name=op.f("pk_indicator")),
     )
     op.create_index(op.f("ix_indicator_since"), "indicator", ["since"])
+    op.create_index(
+        "ix_alert_overview",
+        "alert",
+        [
+            *("status", "last_seen", "detector", "level_rank", "raised_at"),
+            *("snoozed_until", "inhibited_by", "amount_at_risk_fen", "alert_id"),
+        ],
+    )
     op.create_table(
         "price_limit",
         sa.Column("item", sa.Text(), nullable=False),
@@ -35,4 +43,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("price_limit")
+    op.drop_index("ix_alert_overview", "alert")
     op.drop_table("indicator")
