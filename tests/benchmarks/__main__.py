@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import msgspec
@@ -17,28 +18,38 @@ from tests.benchmarks.recordings import Recording, city, world
 
 SOME = 60_000  # events where the whole recording would tell no more
 VERDICTS = 4_000
+SECONDS = 30
 CACHE = Path(tempfile.gettempdir()) / "fundwatch-benchmarks"
-Part = Callable[[Recording], Iterator[Figure]]
 
 
-def replays(made: Recording) -> Iterator[Figure]:
+class How(NamedTuple):
+    """What the command was told: where things are kept, and how long alerts are to come."""
+
+    cache: Path
+    seconds: int
+
+
+Part = Callable[[Recording, How], Iterator[Figure]]
+
+
+def replays(made: Recording, _: How) -> Iterator[Figure]:
     yield from core.replay(made)
     if (recorded := world()) is not None:
         yield from core.replay(recorded)
 
 
 PARTS: Mapping[str, Part] = {
-    "decode": lambda made: core.decode(made, SOME),
-    "memory": lambda made: core.memory(made, SOME),
-    "detectors": lambda made: core.detectors(made, SOME),
-    "model": lambda made: model.model(made, SOME),
+    "decode": lambda made, _: core.decode(made, SOME),
+    "memory": lambda made, _: core.memory(made, SOME),
+    "detectors": lambda made, _: core.detectors(made, SOME),
+    "model": lambda made, _: model.model(made, SOME),
     "replay": replays,
-    "redis": lambda made: servers.redis(made, SOME),
-    "metrics": lambda made: metering.metrics(made, SOME),
-    "keeper": lambda made: servers.keeping(VERDICTS),
-    "line": lambda made: servers.line(made, SOME),
-    "latency": latency.latency,
-    "feed": lambda _: feed.feed(CACHE),  # of another place if told
+    "redis": lambda made, _: servers.redis(made, SOME),
+    "metrics": lambda made, _: metering.metrics(made, SOME),
+    "keeper": lambda made, _: servers.keeping(VERDICTS),
+    "line": lambda made, _: servers.line(made, SOME),
+    "latency": lambda made, _: latency.latency(made),
+    "feed": lambda _, how: feed.feed(how.cache, how.seconds),
 }
 
 
@@ -53,8 +64,11 @@ PARTS: Mapping[str, Part] = {
     show_default=True,
     help="Where cities are kept.",
 )
+@click.option(
+    "--seconds", type=click.IntRange(min=1), default=SECONDS, show_default=True, help="For which alerts come (feed)."
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def main(parts: tuple[str, ...], events: int, recorded: bool, cache: Path, as_json: bool) -> None:
+def main(parts: tuple[str, ...], events: int, recorded: bool, cache: Path, seconds: int, as_json: bool) -> None:
     """Measure PARTS, all of them unless told.
 
     \b
@@ -69,11 +83,10 @@ def main(parts: tuple[str, ...], events: int, recorded: bool, cache: Path, as_js
     recording = found or city(events, cache)
     if not as_json:
         click.echo(f"{recording.name}: {recording.mix}")
-    measured = PARTS | {"feed": lambda _: feed.feed(cache)}
     figures: list[Figure] = []
     for name in parts or PARTS:
         click.echo(f"{name} …", err=True)
-        for figure in measured[name](recording):
+        for figure in PARTS[name](recording, How(cache, seconds)):
             figures.append(figure)
             if not as_json:
                 click.echo(figure.line())

@@ -35,20 +35,20 @@ ALERTS = 100_000
 KEPT_AT_ONCE = 2_000
 DAYS = 180
 TIMES = 20  # each page is asked for
-VIEWERS, A_SECOND, SECONDS = 20, 50, 30
+VIEWERS, A_SECOND = 20, 50
 LAST_S = 5  # that the last rows are waited for
 SHARES = ((Level.RED, 3), (Level.ORANGE, 12), (Level.YELLOW, 35), (Level.BLUE, 50))  # per cent
 SERVE = "from alerts.web.server import serve; import sys; serve(sys.argv[1], port=int(sys.argv[2]), secret=sys.argv[3])"
 
 
-def feed(cache: Path) -> Iterator[Figure]:
-    """Waits of one reader, then of twenty while alerts come."""
+def feed(cache: Path, seconds: int) -> Iterator[Figure]:
+    """Waits of one reader, then of twenty while alerts come for so long."""
     url = _filled(cache)
     with closing(Store.open(url)) as store, _served(url) as address:
         session = {COOKIE: session_of(store)}
         with httpx.Client(base_url=address, cookies=session, timeout=60, follow_redirects=True) as reader:
             yield from _waits(reader, store)
-        yield from asyncio.run(_read_along(address, session, store))
+        yield from asyncio.run(_read_along(address, session, store, seconds))
 
 
 def _filled(cache: Path) -> str:
@@ -151,7 +151,7 @@ def _asked(reader: httpx.Client, path: str) -> float:
     return time.perf_counter() - began
 
 
-async def _read_along(address: str, session: dict[str, str], store: Store) -> list[Figure]:
+async def _read_along(address: str, session: dict[str, str], store: Store, seconds: int) -> list[Figure]:
     """From an alert's being handed to the store until each reader has its row."""
     told: dict[str, float] = {}
     waits: list[float] = []
@@ -161,7 +161,7 @@ async def _read_along(address: str, session: dict[str, str], store: Store) -> li
         readers = [asyncio.create_task(_follow(client, told, waits, ready)) for _ in range(VIEWERS)]
         for _ in readers:
             await ready.acquire()
-        await asyncio.to_thread(_keep_coming, store, told)
+        await asyncio.to_thread(_keep_coming, store, told, seconds)
         await asyncio.sleep(LAST_S)
         for reader in readers:
             reader.cancel()
@@ -174,9 +174,9 @@ async def _read_along(address: str, session: dict[str, str], store: Store) -> li
     ]
 
 
-def _keep_coming(store: Store, told: dict[str, float]) -> None:
+def _keep_coming(store: Store, told: dict[str, float], seconds: int) -> None:
     chance, began, each = Random(2), time.monotonic(), 5
-    for turn in range(SECONDS * A_SECOND // each):
+    for turn in range(seconds * A_SECOND // each):
         time.sleep(max(0.0, began + turn * each / A_SECOND - time.monotonic()))
         at = datetime.now(UTC)
         first = int(at.timestamp() * 1000)  # so that no run repeats another's
