@@ -51,8 +51,12 @@ class Account(Struct, frozen=True):
     areas: tuple[str, ...]
     disabled: bool
     locked_until: datetime | None
-    stamp: str
+    changed_at: datetime
     must_change: bool = False  # its password, before anything else
+
+    @property
+    def stamp(self) -> str:
+        return f"{self.changed_at.timestamp():.6f}"
 
 
 class AccountError(Exception):
@@ -221,9 +225,14 @@ def _typed(password: str) -> bytes:
 
 
 def _account(record: AccountRecord) -> Account:
-    stamp = f"{record.changed_at.timestamp():.6f}"
     return Account(
-        record.name, Role(record.role), record.areas, record.disabled, record.locked_until, stamp, record.must_change
+        name=record.name,
+        role=Role(record.role),
+        areas=record.areas,
+        disabled=record.disabled,
+        locked_until=record.locked_until,
+        changed_at=record.changed_at,
+        must_change=record.must_change,
     )
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA = "0010"  # the migration that makes these tables
+SCHEMA = "0011"  # the migration that makes these tables
 
 
 class Instant(TypeDecorator[datetime]):
@@ -371,11 +371,16 @@ reader_position = Table(
     Column("held_until", Instant),
 )
 
-ended_session = Table(
-    "ended_session",
+# Where accounts are logged in (alerts/sessions.py); a session that is not here opens nothing.
+session = Table(
+    "session",
     metadata,
     Column("id", Plain, primary_key=True),
+    Column("account", Plain, nullable=False),
+    Column("agent", Plain, nullable=False),
+    Column("since", Instant, nullable=False),
     Column("until", Instant, nullable=False),
+    Index(None, "account"),
 )
 
 # What institutions' bills and bedside checks come to (alerts/indicators.py); counted in the archive.

@@ -24,7 +24,7 @@ EXPORTED: Final = "exported"  # kind of alert_event
 REFUSED: Final = "refused"  # the same: somebody asked for what is not theirs
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "logins": ("login", "login_tried"),
+    "logins": ("login", "login_tried", "sessions_ended"),
     "views": ("viewed", papers.READ, PAPER_ASKED),
     "reveals": (REVEALED,),
     "exports": (EXPORTED,),

@@ -28,7 +28,7 @@ from tests.test_work import record
 
 ORG = "P33010210007"
 TODAY = date(2026, 3, 12)
-CHEN = Account("chen", Role.SCREENER, (), False, None, "1")
+CHEN = Account("chen", Role.SCREENER, (), False, None, NOON)
 TOLD = Told(
     source=Source.TIP_OFF, orgs=(ORG,), about="有人反映该店长期收集医保卡刷卡", told="来信一封，附照片两张。",
     received=TODAY, paper="举报〔2026〕第17号", confidential=True, amount_fen=123_400,
@@ -40,7 +40,7 @@ BODY = {
 
 
 def somebody(role: Role, *areas: str, name: str = "somebody") -> Account:
-    return Account(name, role, areas, False, None, "1")
+    return Account(name, role, areas, False, None, NOON)
 
 
 # -- in the store ------------------------------------------------------------------------------------------------------

@@ -282,7 +282,7 @@ def test_alerts_list_says_what_rests_and_what_is_explained_by_another(store: Sto
     keep(
         store, [verdict(till, unit="a"), verdict(person, unit="p"), verdict(lead("c", events=("e9",)), unit="c")], NOON
     )
-    screener = Account("zhoumin", Role.SCREENER, (), disabled=False, locked_until=None, stamp="")
+    screener = Account("zhoumin", Role.SCREENER, (), disabled=False, locked_until=None, changed_at=NOON)
     now = datetime.now(UTC)
     snooze(store, Subject("till", "c"), screener, now + timedelta(days=1), "已约谈，等整改", now)
 

@@ -31,7 +31,7 @@ from detectors.finding import Level
 
 
 def person(name: str, role: Role) -> Account:
-    return Account(name, role, (), False, None, "1")
+    return Account(name, role, (), False, None, datetime(2026, 3, 2, tzinfo=UTC))
 
 
 PEOPLE = [person(f"{role.value}{number}", role) for role in Role for number in (1, 2)]

@@ -33,7 +33,7 @@ WHY = "家属已说明，等药店回函"
 
 
 def who(*areas: str, role: Role = Role.SCREENER, name: str = "zhoumin") -> Account:
-    return Account(name, role, areas, disabled=False, locked_until=None, stamp="")
+    return Account(name, role, areas, disabled=False, locked_until=None, changed_at=NOON)
 
 
 def tell(store: Store, *leads: Lead, ticket: int = 1, at: datetime = NOON) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from importlib import import_module
@@ -19,7 +19,9 @@ from pathlib import Path
 import httpx
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import select
 
+from alerts import tables as t
 from alerts.accounts import FAILURES, Role, account, add_account, check_login, disable_account
 from alerts.alert import alert_id
 from alerts.kept import Note, Order
@@ -196,6 +198,68 @@ def test_wrong_guesses_of_the_own_password_lock_the_account_as_at_the_door(stran
         stranger.post("/account/password", data={"old": "guess", "new": good, "again": good})
     locked = stranger.post("/account/password", data={"old": PASSWORD, "new": good, "again": good})
     assert locked.status_code == 403
+
+
+EDGE = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Edg/142.0"
+
+
+@contextmanager
+def elsewhere(stranger: httpx.Client, agent: str) -> Iterator[httpx.Client]:
+    """The same account, logged in on another machine."""
+    with httpx.Client(base_url=stranger.base_url, headers={**stranger.headers, "user-agent": agent}) as other:
+        log_in(other)
+        yield other
+
+
+def test_where_an_account_is_logged_in_is_listed_and_each_place_can_be_ended(
+    stranger: httpx.Client, store: Store
+) -> None:
+    log_in(stranger)
+    with elsewhere(stranger, EDGE) as office, elsewhere(stranger, "nightly-export/2.1") as program:
+        page = stranger.get("/account").text
+        assert "Edge · Windows" in page
+        assert "nightly-export/2.1" in page
+        (one,) = (name for name, agent in named_sessions(store) if agent == EDGE)
+        ended = {"session": one, "old": PASSWORD}
+        assert stranger.post("/account/sessions", data=ended | {"old": "guess"}).status_code == 403
+        assert office.get("/", follow_redirects=False).status_code == 200
+        assert "已退出1处登录" in stranger.post("/account/sessions", data=ended).text
+        assert office.get("/", follow_redirects=False).status_code == 303
+        assert program.get("/", follow_redirects=False).status_code == 200
+        stranger.post("/account/sessions", data={"old": PASSWORD})
+        assert program.get("/", follow_redirects=False).status_code == 303
+        assert stranger.get("/", follow_redirects=False).status_code == 200
+        assert "Edge" not in stranger.get("/account").text
+    told = [entry.data for entry in store.events_after(0, kinds=("sessions_ended",))]
+    assert len(told) == 2
+
+
+def test_nobody_ends_the_sessions_of_another_account(stranger: httpx.Client, store: Store) -> None:
+    log_in(stranger)
+    add_account(store, "hou", PASSWORD + "!", Role.VIEWER, (), now(), "test")
+    with httpx.Client(base_url=stranger.base_url, headers=stranger.headers) as hou:
+        log_in(hou, "hou", PASSWORD + "!")
+        for one, _ in named_sessions(store):
+            hou.post("/account/sessions", data={"session": one, "old": PASSWORD + "!"})
+    assert stranger.get("/", follow_redirects=False).status_code == 200
+
+
+def named_sessions(store: Store) -> list[tuple[str, str]]:
+    with store.engine.connect() as db:
+        return [(name, agent) for name, agent in db.execute(select(t.session.c.id, t.session.c.agent))]
+
+
+def test_over_https_the_cookie_is_this_hosts_alone(stranger: httpx.Client) -> None:
+    behind = {"x-forwarded-proto": "https"}
+    form = {"name": NAME, "password": PASSWORD}
+    given = stranger.post("/login", data=form, headers=behind, follow_redirects=False).headers["set-cookie"]
+    assert given.startswith(f"__Host-{COOKIE}=")
+    assert "secure" in given.lower()
+    assert "domain=" not in given.lower()
+    shown = {**behind, "cookie": given.partition(";")[0]}
+    assert stranger.get("/", headers=shown, follow_redirects=False).status_code == 200
+    planted = {**behind, "cookie": given.partition(";")[0].removeprefix("__Host-")}
+    assert stranger.get("/", headers=planted, follow_redirects=False).status_code == 303
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from alerts.web.answers import as_json as _json
 from alerts.web.answers import problems
 from alerts.web.context import AtDesk, Reader, context
 from alerts.web.desk import MOST, PAGE, Choice, Desk, Items, choice, item
-from alerts.web.gate import COOKIE, LoginNeededError
+from alerts.web.gate import LoginNeededError, cookie_of
 from alerts.web.live import Batch, Beat, Encode, Resync, as_items, stream
 from alerts.web.unmasked import masked
 from detectors.finding import Evidence
@@ -128,7 +128,7 @@ async def live(
 def sse(request: Request, desk: Desk, after: int | None, form: str, encode: Encode) -> StreamingResponse:
     """The stream of one client; it ends when the session does."""
     asks = context(request)
-    cookie = request.cookies.get(COOKIE)
+    cookie = cookie_of(request)
 
     def still_in() -> bool:
         try:

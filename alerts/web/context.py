@@ -12,7 +12,7 @@ from alerts.papers import Cabinet
 from alerts.store import Store
 from alerts.web.bounds import SHIPPED, Bounds
 from alerts.web.desk import Desk
-from alerts.web.gate import COOKIE, Clock, Gate, LoginNeededError, PasswordNeededError, check_origin
+from alerts.web.gate import Clock, Gate, LoginNeededError, PasswordNeededError, check_origin, cookie_of
 from alerts.web.limiting import Limiter
 from alerts.web.live import Hub
 from alerts.web.meter import Meter
@@ -92,7 +92,7 @@ def who(request: Request) -> Account:
     Raises LoginNeededError, CrossSiteError, TooOftenError, PasswordNeededError.
     """
     check_origin(request)
-    asks, cookie = context(request), request.cookies.get(COOKIE)
+    asks, cookie = context(request), cookie_of(request)
     try:
         account = asks.gate.account(cookie)
     except LoginNeededError:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alerts import sessions
 from alerts.accounts import Account, account
+from alerts.sessions import Opened
 from alerts.store import Store
 from alerts.web.bounds import SHIPPED, Bounds
 
@@ -94,20 +96,22 @@ class Gate:
         if len(self.secret) < SHORTEST_SECRET:
             raise ValueError(f"the secret has {len(self.secret)} characters, {SHORTEST_SECRET} are needed")
 
-    def session(self, who: Account) -> str:
-        """The cookie of somebody who has just logged in."""
+    def session(self, who: Account, agent: str = "") -> str:
+        """The cookie of somebody who has just logged in. Writes to the store, so blocks."""
         now = self.clock()
         until, idle = now + self.bounds.session_lasts, now + self.bounds.session_idle
         name = secrets.token_urlsafe(SESSION_BYTES)
+        sessions.begin(self.store, Opened(name, who.name, agent, now, until))
         return self._signed(Session(name, who.name, who.stamp, until.timestamp(), idle.timestamp()))
 
     def end(self, cookie: str | None) -> None:
-        """This session, and every copy of its cookie, opens nothing any more. Asks the store, so blocks."""
-        try:
-            session = self._read(cookie)
-        except LoginNeededError:
-            return
-        sessions.end(self.store, session.id, datetime.fromtimestamp(session.until, UTC), self.clock())
+        """This session, and every copy of its cookie, opens nothing any more. Writes to the store, so blocks."""
+        with suppress(LoginNeededError):
+            sessions.end(self.store, self.session_id(cookie))
+
+    def session_id(self, cookie: str | None) -> str:
+        """Raises LoginNeededError."""
+        return self._read(cookie).id
 
     def renewed(self, cookie: str | None) -> str | None:
         """The cookie of a session that is in use; None while the old one does. Raises LoginNeededError."""
@@ -123,7 +127,7 @@ class Gate:
         who = account(self.store, session.name)
         if who is None or not secrets.compare_digest(who.stamp.encode(), session.stamp.encode()):
             raise LoginNeededError
-        if sessions.is_over(self.store, session.id):
+        if not sessions.is_open(self.store, session.id):
             raise LoginNeededError
         return who
 
@@ -143,16 +147,31 @@ class Gate:
         return URLSafeSerializer(self.secret, salt="fundwatch session")
 
 
+def cookie_name(request: Request) -> str:
+    """Over https one that no other host of the domain can set, and no page without TLS (RFC 6265bis, 4.1.3.2)."""
+    return f"__Host-{COOKIE}" if is_secure(request) else COOKIE
+
+
+def cookie_of(request: Request) -> str | None:
+    """The session that a request shows."""
+    return request.cookies.get(cookie_name(request))
+
+
 def open_session(request: Request, answer: Response, cookie: str) -> None:
     """Give the browser the cookie that ``Gate.session`` made."""
     answer.set_cookie(
-        COOKIE,
+        cookie_name(request),
         cookie,
         max_age=int(LASTS.total_seconds()),
         httponly=True,
         samesite="lax",
         secure=is_secure(request),
     )
+
+
+def agent_of(request: Request) -> str:
+    """What the browser, or the program, calls itself; anybody may claim anything."""
+    return request.headers.get("user-agent", "")
 
 
 def check_origin(request: Request) -> None:

@@ -13,7 +13,7 @@ from joserfc.errors import JoseError
 
 from alerts.accounts import AccountError, enter
 from alerts.web.context import Asks, Context
-from alerts.web.gate import local_path, open_session
+from alerts.web.gate import agent_of, local_path, open_session
 from alerts.web.provider import NotLetInError, Provider, ProviderAwayError
 
 router = APIRouter(prefix="/oidc", include_in_schema=False)
@@ -47,7 +47,7 @@ async def come_back(request: Request, asks: Asks) -> Response:
     finally:
         request.session.clear()
     answer = RedirectResponse(there, 303)
-    open_session(request, answer, asks.gate.session(account))
+    open_session(request, answer, await run_sync(asks.gate.session, account, agent_of(request)))
     return answer
 
 

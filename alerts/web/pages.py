@@ -45,7 +45,17 @@ from alerts.web.context import (
 )
 from alerts.web.desk import STATUSES, Choice, Desk, choice, subject_of
 from alerts.web.file_panel import file_panel
-from alerts.web.gate import COOKIE, Clock, LoginNeededError, check_origin, is_secure, local_path, open_session
+from alerts.web.gate import (
+    Clock,
+    LoginNeededError,
+    agent_of,
+    check_origin,
+    cookie_name,
+    cookie_of,
+    is_secure,
+    local_path,
+    open_session,
+)
 from alerts.web.handles import path_of
 from alerts.web.lead_page import at_stake, lead_page, summary
 from alerts.web.live import Resync, Shown
@@ -150,9 +160,9 @@ hashing = anyio.CapacityLimiter(HASHERS)
 def login_page(request: Request, words: Speaks, next: str = "/") -> Response:
     """The form; whoever is logged in already goes on."""
     try:
-        context(request).gate.account(request.cookies.get(COOKIE))
+        context(request).gate.account(cookie_of(request))
     except LoginNeededError:
-        ended = COOKIE in request.cookies
+        ended = cookie_of(request) is not None
         return _login_form(request, words, next, ended=ended)
     return RedirectResponse(local_path(next), 303)
 
@@ -190,7 +200,7 @@ async def login(
     if account is None:
         return _login_form(request, words, next, refused=True, name=name)
     answer = RedirectResponse(local_path(next), 303)
-    open_session(request, answer, asks.gate.session(account))
+    open_session(request, answer, await run_sync(asks.gate.session, account, agent_of(request)))
     return answer
 
 
@@ -198,9 +208,9 @@ async def login(
 def logout(request: Request) -> Response:
     """End the session, wherever else its cookie may be."""
     check_origin(request)
-    context(request).gate.end(request.cookies.get(COOKIE))
+    context(request).gate.end(cookie_of(request))
     answer = RedirectResponse("/login", 303)
-    answer.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=is_secure(request))
+    answer.delete_cookie(cookie_name(request), httponly=True, samesite="lax", secure=is_secure(request))
     return answer
 
 

@@ -29,7 +29,7 @@ class Kept:
 
 
 class Supervisor:
-    """say: for people. changed: called after every start."""
+    """say: for people. changed: called after every start and every end: nobody is told of a process that is gone."""
 
     def __init__(self, say: Say, changed: Callable[[], None]) -> None:
         self._say, self._changed = say, changed
@@ -86,6 +86,7 @@ class Supervisor:
             kept.child = await self._start(kept.program)
             self._changed()
             code = await kept.child.process.wait()
+            self._changed()
             if clock() - began > STEADY_S:
                 pause, deaths = FIRST_PAUSE_S, 0
             deaths += 1

@@ -120,5 +120,5 @@ def _work(store: Store, one: Lead, i: int, at: datetime) -> None:
 def _go(store: Store, one: Lead, who: str, name: Name, at: datetime, asked: Asked = NOTHING) -> None:
     work = work_of(store, alert_id(one))
     assert work is not None
-    account = Account(name=who, role=PEOPLE[who], areas=(), disabled=False, locked_until=None, stamp="")
+    account = Account(name=who, role=PEOPLE[who], areas=(), disabled=False, locked_until=None, changed_at=at)
     move(store, account, work.alert_id, work.version, name, asked, at)

@@ -12,7 +12,7 @@ from tests.browser import busy
 from tests.browser.chromium import PHONE, chromium, grave, outside, reading
 from tests.browser.site import made_template, now, serving, store_in
 
-PATHS = ("/overview", "/indicators", "/outcomes", f"/subjects/org/{busy.SHOP}")
+PATHS = ("/overview", "/indicators", "/outcomes", "/account", f"/subjects/org/{busy.SHOP}")
 
 
 @pytest.fixture(scope="module")
