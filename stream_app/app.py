@@ -10,7 +10,7 @@ import asyncio
 import gc
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -21,6 +21,7 @@ import faust
 import msgspec
 import structlog
 from confluent_kafka import KafkaException, Producer
+from faust.types import TP
 
 from alerts import keeper
 from alerts.publish import Message as Outgoing
@@ -100,13 +101,18 @@ class Worker:
 
     async def watch(self, stream: faust.Stream[Batch]) -> None:
         """Judge what comes, and only then acknowledge it."""
-        async for piece in in_order(stream, self._lags):
+        async for piece in in_order(stream, self._lags, self._awaited):
             self._heard_at = float("inf")
             await insist(self._thread, self.health, partial(self._line.process, piece.arrivals))
             for acknowledge in piece.finished:
                 acknowledge()
             self._lags.done(piece.arrivals)
             self._heard_at = time.monotonic()
+
+    def _awaited(self) -> Iterator[TP]:
+        """What is behind, and of which nothing was read since it became ours."""
+        consumer = cast(transport.Consumer, self.app.consumer)  # ours, whatever Faust declares
+        return (tp for tp in consumer.awaited if tp.topic in topics.EVENTS)
 
     async def keep(self, stream: faust.Stream[Batch]) -> None:
         """Store what was said, by this worker or another."""

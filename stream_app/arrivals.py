@@ -8,7 +8,7 @@ those before it. The broker's own timestamps would not do: a producer's batches 
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
@@ -84,9 +84,13 @@ class Arrivals:
             yield Arrival(reached, topic, partition, message, row)
         self._reached[topic, partition] = reached
 
-    def complete(self) -> bool:
-        """Is nothing missing that was received before what is in hand?"""
-        return self._count >= MOST_WAITING or all(self._waiting.get(place) for place in self._lagging)
+    def complete(self, awaited: Iterable[tuple[str, int]] = ()) -> bool:
+        """Is nothing missing that was received before what is in hand?
+
+        awaited: partitions that hold something, of which nothing has ever come.
+        """
+        lagging = (*self._lagging, *awaited)
+        return self._count >= MOST_WAITING or all(self._waiting.get(place) for place in lagging)
 
     def take(self) -> Slice:
         """The oldest messages in hand, at most AT_ONCE; none that a partition yet to be fetched might precede."""

@@ -1,11 +1,12 @@
 """What a stream brings, as those who work on it want it: in order of receipt, or what came at about the same time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import NamedTuple, cast
 
 import faust
 import structlog
+from faust.types import TP
 
 from stream_app import metrics, topics
 from stream_app.arrivals import Arrivals, Slice
@@ -58,8 +59,13 @@ class Stream:
         self._next.cancel()
 
 
-async def in_order(source: faust.Stream[Batch], lags: Lags) -> AsyncIterator[Slice]:
-    """The stream's batches, merged (arrivals.py). Who is silent for PATIENCE_S is not waited for."""
+async def in_order(
+    source: faust.Stream[Batch], lags: Lags, awaited: Callable[[], Iterable[TP]] = lambda: ()
+) -> AsyncIterator[Slice]:
+    """The stream's batches, merged (arrivals.py). Who is silent for PATIENCE_S is not waited for.
+
+    awaited: the partitions of this stream that hold something of which nothing has come yet.
+    """
     arrivals, stream = Arrivals(), Stream(source)
     try:
         while True:
@@ -69,11 +75,11 @@ async def in_order(source: faust.Stream[Batch], lags: Lags) -> AsyncIterator[Sli
                 lags.fetched(fetched.batch)
                 arrivals.add(*fetched)
                 await asyncio.sleep(0)  # what is fetched already comes at once
-                if stream.waits or not arrivals.complete():
+                if stream.waits or not arrivals.complete(awaited()):
                     continue
             while arrivals and (piece := arrivals.take()).arrivals:
                 yield piece
-                if stream.waits:
+                if stream.waits or not arrivals.complete(awaited()):
                     break
     except Ended:
         return

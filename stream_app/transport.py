@@ -22,7 +22,7 @@ import asyncio
 import os
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -54,6 +54,7 @@ BUFFERED_BATCHES = 16  # that wait for an agent before fetching is paused
 SESSION_TIMEOUT_S = 6.0  # a killed worker holds its partitions for so long
 HEARTBEAT_S = 1.0
 MEMBERSHIP_S = 5.0  # how often we look whether we still belong to the group
+AWAITED_S = 10.0  # how long the first message of a partition that is behind is waited for
 COMMIT_INTERVAL_S = 1.0
 COMMIT_WITHIN_S = 3.0  # when partitions are taken away; the others of the group wait for us
 
@@ -126,6 +127,8 @@ class Consumer(driver.Consumer):
         self._done_to: dict[TP, int] = {}  # the offset behind what is acknowledged without a gap
         self._dropped: set[TP] = set()
         self._reread: dict[TP, int] = {}  # the offsets just asked for once more
+        self._behind: set[TP] = set()
+        self._behind_until = 0.0  # by the loop's clock
 
     def _new_consumer_thread(self) -> "ConsumerThread":
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -229,8 +232,19 @@ class Consumer(driver.Consumer):
     async def _deliver(self, message: ConsumerMessage) -> None:
         self.app.monitor.track_tp_end_offset(message.tp, cast(Any, message.value).end)  # a Batch, see _to_message
         self._read_offset[message.tp] = message.offset + 1
+        self._behind.discard(message.tp)
         self._delivered.setdefault(message.tp, deque()).append(message)
         await self.wait_first(self.callback(message), self.suspend_flow.wait())
+
+    @property
+    def awaited(self) -> Set[TP]:
+        """Partitions that held something when they were assigned, and of which nothing has come since.
+
+        For AWAITED_S at most: of what compaction or a transaction has left, there may never come anything.
+        """
+        if self._behind and self.loop.time() > self._behind_until:
+            self._behind = set()
+        return self._behind
 
     def has_in_hand(self, tp: TP) -> bool:
         """Has something of it been delivered that is not acknowledged yet?"""
@@ -298,6 +312,7 @@ class Consumer(driver.Consumer):
             self._delivered.pop(tp, None)
             self._done_to.pop(tp, None)
         self._dropped -= revoked
+        self._behind -= revoked
         await super().on_partitions_revoked(revoked)
 
     async def perform_seek(self) -> None:
@@ -306,6 +321,14 @@ class Consumer(driver.Consumer):
         self._done_to.clear()
         self._reread.clear()
         await super().perform_seek()
+        await self._see_who_is_behind()
+
+    async def _see_who_is_behind(self) -> None:
+        """A backlog is read in the order of receipt from its first message on only by who knows where there is one."""
+        places = {tp: offset for tp in self.assignment() if (offset := self._read_offset[tp]) is not None}
+        ends = await self.highwaters(*places) if places else {}
+        self._behind = {tp for tp, offset in places.items() if ends[tp] > offset}
+        self._behind_until = self.loop.time() + AWAITED_S
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek all partitions to their committed offset, or to their start where there is none.

@@ -190,6 +190,16 @@ def test_a_partition_that_lags_is_waited_for() -> None:
     assert [one.received.minute for one in fetching.take().arrivals] == [10, 20, 30, 31]
 
 
+def test_a_partition_that_is_behind_is_waited_for_though_nothing_of_it_has_come_yet() -> None:
+    fetching = Fetching([swipes(1, 2), swipes(10, 20)])
+    fetching.fetch(1, 2)
+    behind = [("swipes", 0)]
+    assert not fetching.arrivals.complete(behind)
+    fetching.fetch(0, 2)
+    assert fetching.arrivals.complete(behind)
+    assert [one.received.minute for one in fetching.take().arrivals] == [1, 2, 10, 20]
+
+
 def test_a_partition_that_has_nothing_more_is_not_waited_for() -> None:
     fetching = Fetching([swipes(1), swipes(10, 20)])
     fetching.fetch(0, 1)

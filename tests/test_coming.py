@@ -1,13 +1,15 @@
 """A stream's batches are taken together where they came together, and none is lost by waiting in vain."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
-from stream_app.coming import MOST_TOGETHER, Stream, together
+from faust.types import TP
+
+from stream_app.coming import MOST_TOGETHER, Stream, in_order, together
 from stream_app.lags import Lags
 from stream_app.transport import Batch
-from tests.test_arrivals import Message
+from tests.test_arrivals import Message, swipes
 
 
 class Event(NamedTuple):
@@ -27,6 +29,11 @@ class Told:
             message = Message(offset, b"", None)
             batch = Batch(topic="verdicts", partition=offset % 8, records=[message], missing=0, end=offset + 1)
             self._queue.put_nowait(Event(batch, lambda offset=offset: self.acknowledged.append(offset)))
+
+    def tell_swipes(self, partition: int, end: int, records: Sequence[Message]) -> None:
+        """A piece of a partition that reaches to ``end``."""
+        batch = Batch(topic="swipes", partition=partition, records=records, missing=0, end=end)
+        self._queue.put_nowait(Event(batch, lambda: None))
 
     def end(self) -> None:
         self._queue.put_nowait(None)
@@ -81,6 +88,36 @@ def test_each_batch_is_acknowledged_by_its_own_call() -> None:
         return told.acknowledged
 
     assert run(scene) == [1, 2]
+
+
+def test_a_partition_that_lags_is_waited_for_between_two_pieces_too() -> None:
+    """What was in hand of it once is used up: then the others ran ahead of it."""
+
+    async def scene() -> list[list[int]]:
+        told = Told()
+        behind, ahead = swipes(1, 2, 30), swipes(10, 40)
+        told.tell_swipes(0, 3, behind[:2])
+        told.tell_swipes(1, 2, ahead)
+        taking = in_order(told, Lags())
+        first = await anext(taking)
+        told.tell_swipes(0, 3, behind[2:])
+        return [[one.received.minute for one in piece.arrivals] for piece in (first, await anext(taking))]
+
+    assert run(scene) == [[1, 2], [10, 30, 40]]
+
+
+def test_who_is_behind_is_waited_for_from_the_start() -> None:
+    async def scene() -> list[int]:
+        told = Told()
+        awaited = {TP("swipes", 0), TP("swipes", 1)}
+        told.tell_swipes(1, 1, swipes(10))
+        taking = in_order(told, Lags(), lambda: awaited)
+        piece = asyncio.ensure_future(anext(taking))
+        await asyncio.sleep(0)
+        told.tell_swipes(0, 1, swipes(5))
+        return [one.received.minute for one in (await piece).arrivals]
+
+    assert run(scene) == [5, 10]
 
 
 def test_what_comes_after_waiting_in_vain_is_not_lost() -> None:

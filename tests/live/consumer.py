@@ -2,7 +2,7 @@
 
 python -m tests.live.consumer ADDRESS GROUP TOPIC OUT [FLAG]
 
-FLAG: --never-ack, --raise-at N, --drops, --commits-in-vain, --loses-group
+FLAG: --never-ack, --raise-at N, --drops, --commits-in-vain, --loses-group, --tells-awaited
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 from faust.streams import Stream
-from faust.types import TP, StreamT
+from faust.types import TP, ConsumerMessage, StreamT
 
 from stream_app import transport
 from stream_app.settings import KafkaSettings, Settings
@@ -62,6 +62,23 @@ class InVain(transport.Consumer):
         return False
 
 
+class Telling(transport.Consumer):
+    """Tells which partitions are awaited: at the start, and once something came of the last of them."""
+
+    async def perform_seek(self) -> None:
+        await super().perform_seek()
+        self._tell()
+
+    async def _deliver(self, message: ConsumerMessage) -> None:
+        before = bool(self.awaited)
+        await super()._deliver(message)
+        if before and not self.awaited:
+            self._tell()
+
+    def _tell(self) -> None:
+        print(f"awaited: {sorted(tp.partition for tp in self.awaited)}", file=sys.stderr, flush=True)
+
+
 def main(address: str, group: str, topic: str, out: str, *flags: str) -> None:
     app = transport.make_app(Settings(kafka=KafkaSettings(bootstrap=address, group=group)))
     seen = Path(out).open("ab", buffering=0)  # noqa: SIM115 - open for as long as the process lives
@@ -72,6 +89,8 @@ def main(address: str, group: str, topic: str, out: str, *flags: str) -> None:
         transport.Transport.Consumer = InVain
     if "--loses-group" in flags:
         transport.Transport.Consumer = Lost
+    if "--tells-awaited" in flags:
+        transport.Transport.Consumer = Telling
     raise_at = flags[1].encode() if "--raise-at" in flags else b""
 
     async def watch(stream: StreamT[transport.Batch]) -> None:

@@ -131,6 +131,21 @@ def test_nothing_is_lost_when_the_reader_is_killed_twice(kafka: str, topic: str,
         assert group.seen().keys() == set(range(MESSAGES))
 
 
+def test_who_starts_knows_which_partitions_are_behind_until_each_has_brought_something(
+    kafka: str, topic: str, tmp_path: Path
+) -> None:
+    """Otherwise a backlog would be judged from whichever partition is fetched first, days ahead of the others."""
+    producer = Producer({"bootstrap.servers": kafka})
+    for number in range(3_000):
+        producer.produce(topic, value=str(number), partition=number % (PARTITIONS - 1))
+    assert producer.flush(30) == 0
+    with readers(kafka, topic, tmp_path) as group:
+        group.start("--tells-awaited")
+        eventually(lambda: group.read_all(range(3_000)), "every message was read", 60)
+        told = [line for line in (tmp_path / "log-0").read_text().splitlines() if line.startswith("awaited")]
+        assert told == ["awaited: [0, 1, 2]", "awaited: []"]
+
+
 def test_nothing_is_lost_when_a_second_reader_joins_and_leaves(kafka: str, topic: str, tmp_path: Path) -> None:
     with readers(kafka, topic, tmp_path) as group:
         first = group.start()
