@@ -217,6 +217,7 @@ def test_where_an_account_is_logged_in_is_listed_and_each_place_can_be_ended(
     log_in(stranger)
     with elsewhere(stranger, EDGE) as office, elsewhere(stranger, "nightly-export/2.1") as program:
         page = stranger.get("/account").text
+        assert "密码或权限最近一次变更" in page
         assert "Edge · Windows" in page
         assert "nightly-export/2.1" in page
         (one,) = (name for name, agent in named_sessions(store) if agent == EDGE)

@@ -94,6 +94,7 @@ def _drawn(request: Request, account: Account, words: Words, told: str, status: 
         told=told,
         refused=status != 200,
         has_password=is_local(context(request).store, account.name),
+        altered=words("account.altered", at=words.moment(account.changed_at)),
         sessions=list(_sessions(request, account, words)),
         account=account,
     )

@@ -50,14 +50,14 @@ def latency(recording: Recording) -> Iterator[Figure]:
     """Of each rate: half, 99 % and 99.9 % of the probes' alerts were stored within so long."""
     with tempfile.TemporaryDirectory() as folder:
         total = sum(round(rate * seconds) for rate, seconds in RATES)
-        reference, stream = split(recording, Path(folder), total)
+        reference, stream, _ = split(recording, Path(folder), total)
         with reference.open("ab") as file:
             file.writelines(_institution(code) + b"\n" for code in FAR)
         data = Path(folder) / "data"
         with system_running(data, "--no-demo"), stream.open("rb") as told:
             run = Directory(data)
             eventually(lambda: bool(run.read().get("worker")), f"the system is up ({data}/up.log)", 120)
-            send(data, reference)
+            send(data, reference, "--wait")
             numbers = count()
             for rate, seconds in RATES:
                 lines = list(islice((line.rstrip(b"\n") for line in told), round(rate * seconds)))

@@ -1,10 +1,13 @@
 """What an event costs with servers: the worker's scripts in Redis, the keeper's store, and the whole line."""
 
+import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -23,6 +26,7 @@ from alerts.store import Store
 from detectors.catalogue import DETECTORS
 from detectors.finding import Subject, UnitId, Verdict
 from detectors.judge import Judge
+from detectors.wire import read
 from stream_app.embedded.directory import Directory
 from stream_app.memory import Memory
 from tests.benchmarks.core import LIVE_BATCH, batches
@@ -32,6 +36,9 @@ from tests.leads import NOON, lead
 from tests.live.servers import ROOT, eventually, redis_running, system_running
 
 GLANCE_S = 0.2
+STILL = 50  # glances without anything new, after which nothing more is waited for
+WAITING = 44_000  # events of an outage: fewer than a sender lets workers fall behind (50,000)
+AWAY_S = 10.0  # longer than the group waits for a member that is silent
 VERDICTS_AT_ONCE = 200
 
 
@@ -125,65 +132,100 @@ def _verdict(number: int, ticket: int) -> Verdict:
 
 
 def line(recording: Recording, events: int) -> Iterator[Figure]:
-    """One worker, one Redis, Kafka to stored alert, all on this machine and with the sender beside them."""
+    """Kafka to stored alert on this machine: one worker with the sender beside it; one, and two, after an outage."""
     with tempfile.TemporaryDirectory() as folder:
-        reference, stream = split(recording, Path(folder), events)
-        data = Path(folder) / "data"
-        with system_running(data, "--no-demo"):
-            run = Directory(data)
-            eventually(lambda: bool(run.read().get("worker")), f"the system is up ({data}/up.log)", 120)
-            send(data, reference)
+        reference, stream, backlog = split(recording, Path(folder), events, WAITING)
+        with _system(Path(folder) / "one", reference, workers=1) as run:
             yield from _streamed(run, stream)
+            yield from _caught_up(run, backlog)
+        with _system(Path(folder) / "two", reference, workers=2) as run:
+            send(run.path, stream, "--wait")
+            yield from _caught_up(run, backlog)
 
 
-def split(recording: Recording, folder: Path, events: int) -> tuple[Path, Path]:
-    """Reference records and events apart: only these are timed."""
-    reference, stream = folder / "reference.ndjson", folder / "events.ndjson"
-    with reference.open("wb") as records, stream.open("wb") as told:
+@contextmanager
+def _system(data: Path, reference: Path, workers: int) -> Iterator[Directory]:
+    """Running, and it knows the reference records."""
+    with system_running(data, "--no-demo", "--workers", str(workers)):
+        run = Directory(data)
+        eventually(lambda: len(run.read().get("worker") or ()) == workers, f"the system is up ({data}/up.log)", 120)
+        send(data, reference, "--wait")
+        yield run
+
+
+def split(recording: Recording, folder: Path, events: int, waiting: int = 0) -> tuple[Path, Path, Path]:
+    """Reference records, so many events, and so many of those after them: only events are timed."""
+    reference, stream, backlog = (folder / f"{name}.ndjson" for name in ("reference", "events", "backlog"))
+    with reference.open("wb") as records, stream.open("wb") as told, backlog.open("wb") as left:
         written = 0
         for raw in recording.raw():
             if b'"ref.' in raw:
                 records.write(raw + b"\n")
-            elif written < events:
-                told.write(raw + b"\n")
+            elif written < events + waiting:
+                (told if written < events else left).write(raw + b"\n")
                 written += 1
-    return reference, stream
+    return reference, stream, backlog
 
 
-def send(data: Path, file: Path) -> None:
-    command = [sys.executable, "-m", "stream_app", "send", str(file), "--speed", "max", "--wait", "--data", str(data)]
+def send(data: Path, file: Path, *options: str) -> None:
+    command = [sys.executable, "-m", "stream_app", "send", str(file), "--speed", "max", *options, "--data", str(data)]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
 def _streamed(directory: Directory, stream: Path) -> Iterator[Figure]:
-    run = directory.read()
-    processes = {"worker": run["worker"][0], "redis": run["redis"], "kafka": run["kafka"], "archive": run["archive"]}
-    before = {name: _cpu_of(pid) for name, pid in processes.items()}
-    began, already = time.monotonic(), _judged(run["metrics"][0])
-    sending = Thread(target=send, args=(directory.path, stream))
+    began = time.monotonic()
+    sending = Thread(target=send, args=(directory.path, stream, "--wait"))
     sending.start()
-    seen = [(time.monotonic(), _judged(run["metrics"][0]))]
-    while sending.is_alive():
-        sending.join(GLANCE_S)
-        seen.append((time.monotonic(), _judged(run["metrics"][0])))
+    yield from _watched(directory, "one worker, one Redis", lambda seen: sending.is_alive())
+    sending.join()
     settled = time.monotonic() - began
-    judged = seen[-1][1] - already
-    first = max(at for at, n in seen if n == already)
+    yield Figure("line", "send --wait, alerts stored", settled, "s", str(timedelta(seconds=round(settled))))
+
+
+def _caught_up(directory: Directory, backlog: Path) -> Iterator[Figure]:
+    """What waits in Kafka after an outage; workers are held until their partitions were given away, and come back."""
+    workers = directory.read()["worker"]
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    send(directory.path, backlog)
+    time.sleep(AWAY_S)
+    for pid in workers:
+        os.kill(pid, signal.SIGCONT)
+    with backlog.open("rb") as told:
+        waiting = sum(not read(raw).is_test for raw in told)
+    name = f"catching up, {len(workers)} at work"
+    yield from _watched(directory, name, lambda seen: seen[-1][1] - seen[0][1] < waiting)
+
+
+def _watched(directory: Directory, name: str, goes_on: Callable[[list[tuple[float, float]]], bool]) -> Iterator[Figure]:
+    """How fast workers are from the first event that they judge to the last, and what it costs each process."""
+    run = directory.read()
+    processes = {"worker": run["worker"], **{name: [run[name]] for name in ("redis", "kafka", "archive")}}
+    before = {process: _cpu_of(pids) for process, pids in processes.items()}
+    seen = [(time.monotonic(), _judged(run["metrics"]))]
+    while goes_on(seen) and (len(seen) < STILL or seen[-1][1] > seen[-STILL][1] or seen[-1][1] == seen[0][1]):
+        time.sleep(GLANCE_S)
+        seen.append((time.monotonic(), _judged(run["metrics"])))
+    judged = seen[-1][1] - seen[0][1]
+    first = max(at for at, n in seen if n == seen[0][1])
     last = min(at for at, n in seen if n == seen[-1][1])
     note = f"{judged:,.0f} events from first to last judged, ± {GLANCE_S} s"
-    yield Figure("line", "one worker, one Redis", judged / (last - first), "events/s", note)
-    yield Figure("line", "send --wait, alerts stored", settled, "s", str(timedelta(seconds=round(settled))))
-    for name, pid in processes.items():
-        yield Figure("line", f"CPU: {name}", (_cpu_of(pid) - before[name]) / judged * 1e6, "µs/event")
+    yield Figure("line", name, judged / (last - first), "events/s", note)
+    for process, pids in processes.items():
+        yield Figure("line", f"CPU: {process}", (_cpu_of(pids) - before[process]) / judged * 1e6, "µs/event")
 
 
-def _cpu_of(pid: int) -> float:
-    times = psutil.Process(pid).cpu_times()
-    return float(times.user + times.system)
+def _cpu_of(pids: Sequence[int]) -> float:
+    times = [psutil.Process(pid).cpu_times() for pid in pids]
+    return sum(float(one.user + one.system) for one in times)
 
 
-def _judged(address: str) -> float:
-    """Events the worker has taken in so far; reference records count, too."""
+def _judged(addresses: Sequence[str]) -> float:
+    """Events that workers have taken in so far; reference records count, too."""
+    return sum(map(_judged_by, addresses))
+
+
+def _judged_by(address: str) -> float:
     try:
         with urlopen(address, timeout=10) as answer:
             families = {one.name: one for one in text_string_to_metric_families(answer.read().decode())}
