@@ -24,7 +24,7 @@ IN_THE_ARCHIVE = 0.2  # of that, as Parquet; ours, until measured on real events
 KEPT_IN_KAFKA = 14  # days; README
 PEAK_HOUR = 0.13  # of a day; domain.md 5.2
 BURST = 2  # times the peak hour; the same
-WORKER = 2_200  # events/s from Kafka to stored alert, with Kafka, Redis, store and sender on the same two cores
+WORKER = 3_600  # events/s from Kafka to stored alert, with Kafka, Redis, store and sender on the same two cores
 COPIES = 2  # a primary and a replica
 
 
