@@ -3,11 +3,12 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import asdict
-from sqlalchemy import Connection, Row, Table, delete, insert, select, tuple_
+from sqlalchemy import Connection, Executable, Row, Table, delete, insert, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from alerts import tables as t
@@ -102,17 +103,8 @@ class Writing:
 
     def upsert(self, table: Table, rows: Sequence[Mapping[str, object]], *, keep: Sequence[str] = ()) -> None:
         """Insert rows; where one of that key exists, its columns take the new values, but for ``keep``."""
-        if not rows:
-            return
-        keys = [column.name for column in table.primary_key]
-        dialect = postgresql if self.db.dialect.name == "postgresql" else sqlite
-        statement = dialect.insert(table)
-        replaced = {name: statement.excluded[name] for name in rows[0] if name not in {*keys, *keep}}
-        if replaced:
-            statement = statement.on_conflict_do_update(index_elements=keys, set_=replaced)
-        else:
-            statement = statement.on_conflict_do_nothing(index_elements=keys)
-        self.db.execute(statement, list(rows))
+        if rows:
+            self.db.execute(_upserting(table, self.db.dialect.name, tuple(rows[0]), tuple(keep)), list(rows))
 
 
 def unit_name(unit: UnitId) -> str:
@@ -202,3 +194,14 @@ def portions(values: Iterable[T]) -> Iterator[list[T]]:
     distinct = list(dict.fromkeys(values))
     for start in range(0, len(distinct), AT_ONCE):
         yield distinct[start : start + AT_ONCE]
+
+
+@lru_cache(maxsize=256)
+def _upserting(table: Table, dialect: str, columns: tuple[str, ...], keep: tuple[str, ...]) -> Executable:
+    """Made once for each choice of columns: making it takes as long as carrying it out."""
+    statement = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    keys = [column.name for column in table.primary_key]
+    replaced = {name: statement.excluded[name] for name in columns if name not in {*keys, *keep}}
+    if replaced:
+        return statement.on_conflict_do_update(index_elements=keys, set_=replaced)
+    return statement.on_conflict_do_nothing(index_elements=keys)
