@@ -10,7 +10,7 @@ import asyncio
 import gc
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -21,7 +21,6 @@ import faust
 import msgspec
 import structlog
 from confluent_kafka import KafkaException, Producer
-from faust.types import TP
 
 from alerts import keeper
 from alerts.publish import Message as Outgoing
@@ -29,7 +28,7 @@ from alerts.publish import publish_forever
 from alerts.store import Store
 from detectors.finding import Verdict
 from stream_app import metrics, status, topics, transport, watchdog
-from stream_app.coming import in_order, together
+from stream_app.coming import Ours, in_order, together
 from stream_app.delivery import NotDelivered, deliver, producer_of
 from stream_app.insistence import insist, insist_now
 from stream_app.lags import Lags
@@ -101,7 +100,7 @@ class Worker:
 
     async def watch(self, stream: faust.Stream[Batch]) -> None:
         """Judge what comes, and only then acknowledge it."""
-        async for piece in in_order(stream, self._lags, self._awaited):
+        async for piece in in_order(stream, self._lags, self._ours):
             self._heard_at = float("inf")
             await insist(self._thread, self.health, partial(self._line.process, piece.arrivals))
             for acknowledge in piece.finished:
@@ -109,10 +108,12 @@ class Worker:
             self._lags.done(piece.arrivals)
             self._heard_at = time.monotonic()
 
-    def _awaited(self) -> Iterator[TP]:
-        """What is behind, and of which nothing was read since it became ours."""
+    def _ours(self) -> Ours:
         consumer = cast(transport.Consumer, self.app.consumer)  # ours, whatever Faust declares
-        return (tp for tp in consumer.awaited if tp.topic in topics.EVENTS)
+        assigned, awaited = (
+            {tp for tp in some if tp.topic in topics.EVENTS} for some in (consumer.assignment(), consumer.awaited)
+        )
+        return Ours(assigned, awaited)
 
     async def keep(self, stream: faust.Stream[Batch]) -> None:
         """Store what was said, by this worker or another."""

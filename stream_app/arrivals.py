@@ -8,7 +8,7 @@ those before it. The broker's own timestamps would not do: a producer's batches 
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
@@ -91,6 +91,10 @@ class Arrivals:
         """
         lagging = (*self._lagging, *awaited)
         return self._count >= MOST_WAITING or all(self._waiting.get(place) for place in lagging)
+
+    def keep_to(self, ours: Container[tuple[str, int]]) -> None:
+        """These partitions are ours: what went to another worker while it lagged is waited for no longer."""
+        self._lagging = {place for place in self._lagging if place in ours}
 
     def take(self) -> Slice:
         """The oldest messages in hand, at most AT_ONCE; none that a partition yet to be fetched might precede."""

@@ -1,7 +1,7 @@
 """What a stream brings, as those who work on it want it: in order of receipt, or what came at about the same time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Set
 from typing import NamedTuple, cast
 
 import faust
@@ -59,14 +59,29 @@ class Stream:
         self._next.cancel()
 
 
+class Ours(NamedTuple):
+    """The partitions assigned to this worker, and those of them that hold something of which nothing has come yet."""
+
+    partitions: Set[TP]
+    awaited: Set[TP]
+
+
 async def in_order(
-    source: faust.Stream[Batch], lags: Lags, awaited: Callable[[], Iterable[TP]] = lambda: ()
+    source: faust.Stream[Batch], lags: Lags, ours: Callable[[], Ours | None] = lambda: None
 ) -> AsyncIterator[Slice]:
     """The stream's batches, merged (arrivals.py). Who is silent for PATIENCE_S is not waited for.
 
-    awaited: the partitions of this stream that hold something of which nothing has come yet.
+    ours: as it is now, of the stream's topics; None: nobody can tell.
     """
     arrivals, stream = Arrivals(), Stream(source)
+
+    def must_wait() -> bool:
+        """For what is there already, or for what was received before what is in hand."""
+        now = ours()
+        if now is not None:
+            arrivals.keep_to(now.partitions)
+        return stream.waits or not arrivals.complete(now.awaited if now is not None else ())
+
     try:
         while True:
             fetched = await stream.within(PATIENCE_S if arrivals else None)
@@ -75,11 +90,11 @@ async def in_order(
                 lags.fetched(fetched.batch)
                 arrivals.add(*fetched)
                 await asyncio.sleep(0)  # what is fetched already comes at once
-                if stream.waits or not arrivals.complete(awaited()):
+                if must_wait():
                     continue
             while arrivals and (piece := arrivals.take()).arrivals:
                 yield piece
-                if stream.waits or not arrivals.complete(awaited()):
+                if must_wait():
                     break
     except Ended:
         return

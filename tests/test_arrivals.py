@@ -200,6 +200,16 @@ def test_a_partition_that_is_behind_is_waited_for_though_nothing_of_it_has_come_
     assert [one.received.minute for one in fetching.take().arrivals] == [1, 2, 10, 20]
 
 
+def test_a_partition_that_lagged_and_went_to_another_worker_is_waited_for_no_longer() -> None:
+    fetching = Fetching([swipes(1, 2), swipes(10)])
+    fetching.fetch(0, 1)
+    fetching.fetch(1, 1)
+    fetching.take_all()
+    assert not fetching.arrivals.complete()
+    fetching.arrivals.keep_to({("swipes", 1)})
+    assert fetching.arrivals.complete()
+
+
 def test_a_partition_that_has_nothing_more_is_not_waited_for() -> None:
     fetching = Fetching([swipes(1), swipes(10, 20)])
     fetching.fetch(0, 1)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from faust.types import TP
 
-from stream_app.coming import MOST_TOGETHER, Stream, in_order, together
+from stream_app.coming import MOST_TOGETHER, Ours, Stream, in_order, together
 from stream_app.lags import Lags
 from stream_app.transport import Batch
 from tests.test_arrivals import Message, swipes
@@ -109,15 +109,33 @@ def test_a_partition_that_lags_is_waited_for_between_two_pieces_too() -> None:
 def test_who_is_behind_is_waited_for_from_the_start() -> None:
     async def scene() -> list[int]:
         told = Told()
-        awaited = {TP("swipes", 0), TP("swipes", 1)}
+        both = {TP("swipes", 0), TP("swipes", 1)}
         told.tell_swipes(1, 1, swipes(10))
-        taking = in_order(told, Lags(), lambda: awaited)
+        taking = in_order(told, Lags(), lambda: Ours(both, both))
         piece = asyncio.ensure_future(anext(taking))
         await asyncio.sleep(0)
         told.tell_swipes(0, 1, swipes(5))
         return [one.received.minute for one in (await piece).arrivals]
 
     assert run(scene) == [5, 10]
+
+
+def test_who_went_to_another_worker_while_it_lagged_holds_nobody_up() -> None:
+    """Else everything would wait for a silence of 0.25 s, or for 64 batches, until the worker is started again."""
+
+    async def scene() -> list[int]:
+        told = Told()
+        both = {TP("swipes", 0), TP("swipes", 1)}
+        ours = [Ours(both, set())]
+        told.tell_swipes(0, 3, swipes(1))
+        told.tell_swipes(1, 1, swipes(5))
+        taking = in_order(told, Lags(), lambda: ours[0])
+        await anext(taking)
+        ours[0] = Ours({TP("swipes", 1)}, set())
+        told.tell_swipes(1, 2, swipes(5, 7)[1:])
+        return [one.received.minute for one in (await anext(taking)).arrivals]
+
+    assert run(scene) == [5], "what is in hand is handed out before anything else is waited for"
 
 
 def test_what_comes_after_waiting_in_vain_is_not_lost() -> None:
