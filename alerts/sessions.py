@@ -1,6 +1,6 @@
 """Where an account is logged in: a session is open from its log-in until it is ended, or has run out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
@@ -11,6 +11,7 @@ from alerts import tables as t
 from alerts.accounts import Account
 from alerts.kept import Note
 from alerts.store import Store
+from alerts.writing import portions
 
 LONGEST_AGENT = 300  # characters of what a browser calls itself
 MOST_LISTED = 100
@@ -55,12 +56,15 @@ def of(store: Store, who: Account, now: datetime) -> list[Opened]:
         return [Opened(**row) for row in rows]
 
 
-def end_of(store: Store, who: Account, names: Sequence[str], now: datetime) -> int:
-    """End these sessions of an account, and write that down. Returns how many of them were open."""
-    s = t.session
+def end_of(store: Store, who: Account, ending: Callable[[str], bool], now: datetime) -> int:
+    """End those sessions of an account, by id, and write that down. Returns how many of them were open."""
+    s = t.session.c
     with store.writing() as writing:
-        ended = writing.db.execute(delete(s).where(s.c.account == who.name, s.c.id.in_(names))).rowcount
+        opened = writing.db.scalars(select(s.id).where(s.account == who.name)).all()
+        ended = [session for session in opened if ending(session)]
+        for some in portions(ended):
+            writing.db.execute(delete(t.session).where(s.id.in_(some)))
         if ended:
-            told = msgspec.json.encode({"n": ended})
+            told = msgspec.json.encode({"n": len(ended)})
             writing.append([Note(kind="sessions_ended", actor=who.name, at=now, data=told)])
-    return int(ended)
+    return len(ended)

@@ -6,6 +6,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from alerts import sessions
 from alerts.accounts import (
     FAILURES,
     LOCKED_FOR,
@@ -103,6 +104,19 @@ def test_a_disabled_account_lets_nobody_in_until_it_is_reset(wang: Store) -> Non
     reset_password(wang, "wang", "another good one", NOON + 2 * SECOND, "cli")
     assert check_login(wang, "wang", GOOD, NOON + 2 * SECOND) is None
     assert check_login(wang, "wang", "another good one", NOON + 2 * SECOND) is not None
+
+
+def test_all_other_sessions_are_ended_though_more_are_open_than_a_page_lists(wang: Store) -> None:
+    """A program may log in every few seconds."""
+    who = account(wang, "wang")
+    assert who is not None
+    names = [f"session-{n}" for n in range(sessions.MOST_LISTED + 5)]
+    for name in names:
+        sessions.begin(wang, sessions.Opened(name, "wang", "nightly/1", NOON, NOON + LOCKED_FOR))
+    sessions.begin(wang, sessions.Opened("theirs", "zhao", "nightly/1", NOON, NOON + LOCKED_FOR))
+    assert sessions.end_of(wang, who, lambda one: one != names[0], NOON) == len(names) - 1
+    assert [name for name in (*names, "theirs") if sessions.is_open(wang, name)] == [names[0], "theirs"]
+    assert sessions.end_of(wang, who, lambda one: one in ("theirs", "\x00"), NOON) == 0
 
 
 def test_a_new_password_ends_older_sessions(wang: Store) -> None:

@@ -76,9 +76,8 @@ async def end_sessions(
 
 
 def _end(asks: Context, request: Request, account: Account, session: str) -> int:
-    own, now = asks.gate.session_id(cookie_of(request)), asks.clock()
-    others = [one.id for one in sessions.of(asks.store, account, now) if one.id != own]
-    return sessions.end_of(asks.store, account, [session] if session else others, now)
+    own = asks.gate.session_id(cookie_of(request))
+    return sessions.end_of(asks.store, account, lambda one: one == session if session else one != own, asks.clock())
 
 
 def _refused(request: Request, account: Account, words: Words, why: str, status: int) -> Response:
